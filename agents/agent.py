@@ -1,0 +1,61 @@
+"""The contract of an agent, and the one that puts a policy into words.
+
+An agent plays many episodes at once, so what it remembers of one lives in a `Player`. A player acts as a
+generator: it yields what it asks of its policy and is sent the answer, so that whoever drives it decides how many
+players' requests go into one batch. A scripted player yields nothing.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from palaestra.agents.episode import NO_FLOATS, NO_IDS
+from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Policy, Request, Sample
+from palaestra.envs.task import Task
+from palaestra.envs.text_env import TextEnv
+
+__all__ = ["Acting", "Agent", "Move", "Player"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Move:
+    """What a player does on its turn; the fields mean what they mean in `Turn`."""
+
+    action: str
+    reply: str
+    context_ids: IntArray = field(default_factory=lambda: NO_IDS)
+    continues: bool = False
+    reply_ids: IntArray = field(default_factory=lambda: NO_IDS)
+    logprobs: FloatArray = field(default_factory=lambda: NO_FLOATS)
+    finish: FinishReason | None = None
+    version: int = -1
+
+
+Acting: TypeAlias = Generator[Request, Sample, Move]
+"""Yields requests to the policy, is sent their samples, returns the move."""
+
+
+class Player(Protocol):
+    """One agent in one episode."""
+
+    def act(self, observation: str) -> Acting:
+        """Answer an observation; called once a turn, in order."""
+        ...
+
+
+class Agent(Protocol):
+    """Who acts."""
+
+    @property
+    def name(self) -> str:
+        """The spec that names this agent."""
+        ...
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy that answers its players' requests; None when they make none."""
+        ...
+
+    def enter(self, env: TextEnv, task: Task, seed: int) -> Player:
+        """Return a fresh player for an episode of `task`; its randomness derives from `seed`."""
+        ...

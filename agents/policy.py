@@ -1,0 +1,122 @@
+"""The contract of a policy: a model that continues token contexts and reports what it sampled."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from palaestra.envs.errors import UsageError
+from transformers import PreTrainedTokenizerBase
+
+__all__ = ["GREEDY", "FinishReason", "FloatArray", "IntArray", "Policy", "Request", "Sample", "Sampling"]
+
+IntArray: TypeAlias = NDArray[np.int32]
+FloatArray: TypeAlias = NDArray[np.float32]
+
+
+class FinishReason(StrEnum):
+    """Why a policy stopped."""
+
+    STOP = "stop"
+    """It sampled an end-of-turn token, which is the last of the sample's ids."""
+    LENGTH = "length"
+    """It reached the token limit of the request or of its context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample.
+
+    Attributes:
+        max_tokens: Most tokens of one reply.
+        temperature: Divides the logits; 0 is greedy.
+        top_k: Sample among the k most probable tokens; 0 is all.
+        top_p: Sample among the most probable tokens that together reach this mass; 1 is all.
+    """
+
+    max_tokens: int = 64
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise UsageError(f"max_tokens must be at least 1, got {self.max_tokens}.")
+        if not 0.0 <= self.temperature < float("inf"):
+            raise UsageError(f"temperature must be finite and not negative, got {self.temperature}.")
+        if self.top_k < 0:
+            raise UsageError(f"top_k must be 0 (all tokens) or more, got {self.top_k}.")
+        if not 0.0 < self.top_p <= 1.0:
+            raise UsageError(f"top_p must lie in (0, 1], got {self.top_p}.")
+
+
+GREEDY = Sampling(temperature=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One context to continue.
+
+    Attributes:
+        context: `[C]` token ids, C at least 1.
+        sampling: How to sample.
+        seed: Names the random stream of this request. What is sampled depends on the weights, the context and
+            this seed, not on the requests it shares a batch with (up to rounding in the logits).
+    """
+
+    context: IntArray
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One continuation.
+
+    Attributes:
+        ids: `[T]` sampled token ids, T at least 1, with the end-of-turn token when `finish` is STOP.
+        logprobs: `[T]` log-probabilities in nats of those ids at the request's temperature (at 1 for greedy),
+            before top-k and top-p cut the distribution.
+        finish: Why it ended.
+        version: Version of the weights that sampled it.
+    """
+
+    ids: IntArray
+    logprobs: FloatArray
+    finish: FinishReason
+    version: int
+
+
+class Policy(Protocol):
+    """A model that continues token contexts."""
+
+    @property
+    def name(self) -> str:
+        """The spec that names this policy."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """How many updates the weights have taken."""
+        ...
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Turns text into ids; its chat template renders conversations."""
+        ...
+
+    @property
+    def context_limit(self) -> int:
+        """Most tokens of a context and its reply together."""
+        ...
+
+    def sample(self, requests: Sequence[Request]) -> list[Sample]:
+        """Continue every context; sample i answers request i.
+
+        Raises:
+            InfrastructureError: If the model or its server failed; no sample of the batch is then to be used.
+            UsageError: If a context is empty or already as long as the context limit.
+        """
+        ...

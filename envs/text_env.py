@@ -1,0 +1,130 @@
+"""The contract of an environment: a `gymnasium.Env` whose observations and actions are text and which has tasks."""
+
+import copy
+import string
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+from palaestra.envs.errors import UsageError
+from palaestra.envs.task import Task, TaskSet
+from palaestra.envs.verdict import Verdict
+
+__all__ = ["Info", "TextEnv", "Words"]
+
+Info = dict[str, Any]
+
+
+class Words(spaces.Text):
+    """All text up to a length: `gymnasium.spaces.Text` without an alphabet.
+
+    Sampling draws printable ASCII; membership allows every character, because people and models write more
+    than any alphabet that could be listed.
+
+    Args:
+        max_length: Longest text, in characters.
+    """
+
+    def __init__(self, max_length: int) -> None:
+        super().__init__(max_length=max_length, min_length=0, charset=string.printable)
+
+    def contains(self, x: object) -> bool:
+        """Return whether `x` is text of at most `max_length` characters."""
+        return isinstance(x, str) and len(x) <= self.max_length
+
+
+class TextEnv(gymnasium.Env[str, str]):
+    """A world spoken in text, with a set of tasks it can be reset to.
+
+    `reset(seed=..., options={"task": task_or_id})` plays that task; without one, a task is drawn from
+    `self.np_random`, so the same seed gives the same episode. `info` holds `"task"` (the id) and, once
+    something was judged, `"verdict"`; the last verdict of an episode is the episode's. Actions longer than the
+    action space allows are the environment's to judge, never an exception.
+
+    Subclasses implement `begin` and `step`, and give `solution` where they know one.
+
+    Args:
+        tasks: The tasks of this world.
+        max_chars: Longest observation and action, in characters.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it on the instance)
+        "render_modes": ["ansi"],
+        # Steps take microseconds and never wait: the rollout may run them inline. Anything else says False.
+        "instant": True,
+    }
+
+    def __init__(self, tasks: TaskSet, *, max_chars: int = 100_000, render_mode: str | None = None) -> None:
+        if len(tasks) == 0:
+            raise UsageError(f"{type(self).__name__} needs at least one task, got an empty set {tasks.name!r}.")
+        if render_mode not in (None, "ansi"):
+            raise UsageError(f"render_mode must be None or 'ansi', got {render_mode!r}.")
+        self.tasks = tasks
+        self.render_mode = render_mode
+        self.observation_space = Words(max_chars)
+        self.action_space = Words(max_chars)
+        self.task: Task | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, Info]:
+        """Start an episode and return its first observation and info.
+
+        Args:
+            seed: Reseeds `self.np_random`.
+            options: `{"task": Task or task id}` chooses the task; other keys are refused.
+
+        Raises:
+            UsageError: If the options are not understood or the task id is unknown.
+        """
+        super().reset(seed=seed)
+        self.task = self._chosen(options)
+        observation = self.begin(self.task)
+        return observation, {"task": self.task.id}
+
+    def _chosen(self, options: dict[str, Any] | None) -> Task:
+        unknown = set(options or {}) - {"task"}
+        if unknown:
+            raise UsageError(f"Unknown reset options {sorted(unknown)}; the only option is 'task'.")
+        choice = (options or {}).get("task")
+        if choice is None:
+            return self.tasks[int(self.np_random.integers(len(self.tasks)))]  # type: ignore[return-value]
+        if isinstance(choice, Task):
+            return choice
+        if isinstance(choice, str):
+            return self.tasks.by_id(choice)
+        raise UsageError(f"options['task'] must be a Task or a task id, got {type(choice).__name__}.")
+
+    @abstractmethod
+    def begin(self, task: Task) -> str:
+        """Set the state for `task` and return the first observation. Randomness comes from `self.np_random`."""
+
+    @abstractmethod
+    def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
+        """Judge or carry out one action; see `gymnasium.Env.step`."""
+
+    def outcome(self, verdict: Verdict | None = None) -> Info:
+        """Build the info of a step of the current task."""
+        info: Info = {"task": self.task.id if self.task else ""}
+        if verdict is not None:
+            info["verdict"] = verdict
+        return info
+
+    def solution(self, task: Task) -> Sequence[str] | None:
+        """Return actions that solve `task` from its start to a reward of 1, or None where none is known."""
+        del task
+        return None
+
+    def sample_action(self, generator: np.random.Generator) -> str:
+        """Draw an action that a player without any skill would try in the current state."""
+        del generator
+        return ""
+
+    def clone(self) -> "TextEnv":
+        """Return an independent instance that shares the (immutable) tasks; subclasses with inner state override."""
+        twin = copy.copy(self)
+        twin.task = None
+        twin._np_random = None
+        twin._np_random_seed = None
+        return twin

@@ -1,0 +1,1 @@
+"""The four phases of self-evolution and the loop that joins them."""

@@ -1,0 +1,1 @@
+"""First phase: acquire experience."""

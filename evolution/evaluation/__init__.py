@@ -1,0 +1,1 @@
+"""Fourth phase: evaluate what the update changed."""

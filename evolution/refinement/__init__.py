@@ -1,0 +1,1 @@
+"""Second phase: refine experience."""

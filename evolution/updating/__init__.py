@@ -1,0 +1,1 @@
+"""Third phase: turn experience into an update of the weights."""
