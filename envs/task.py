@@ -13,7 +13,7 @@ from palaestra.envs.seeding import derive_generator
 
 __all__ = ["Json", "Split", "Task", "TaskSet"]
 
-Json: TypeAlias = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
 # Share of all possible fingerprints; 16 hex digits are read of 32.
 _FINGERPRINT_SPAN = 16**16
