@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from palaestra.agents.episode import NO_FLOATS, NO_IDS
-from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Policy, Request, Sample
+from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Policy, Request, Sample, Sampling
+from palaestra.envs.errors import PalaestraError
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 
-__all__ = ["Acting", "Agent", "Move", "Player"]
+__all__ = ["Acting", "Agent", "ContextFullError", "Move", "Player"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +57,18 @@ class Agent(Protocol):
         """The policy that answers its players' requests; None when they make none."""
         ...
 
+    def with_sampling(self, sampling: Sampling) -> "Agent":
+        """Return the same agent sampling otherwise; an agent that does not sample returns itself."""
+        ...
+
     def enter(self, env: TextEnv, task: Task, seed: int) -> Player:
         """Return a fresh player for an episode of `task`; its randomness derives from `seed`."""
         ...
+
+
+class ContextFullError(PalaestraError):
+    """The conversation leaves no room for a reply.
+
+    The rollout ends the episode as truncated at its last verdict; when not even the first observation leaves room,
+    the task cannot be judged with this policy and the episode is invalid.
+    """

@@ -1,1 +1,102 @@
-"""Published systems, one a file."""
+"""Published systems, one a file, each a function that returns a `Recipe`.
+
+The cards stand here so that listing them loads neither torch nor the parts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from palaestra.envs.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from palaestra.evolution.recipe import Recipe
+
+__all__ = ["RecipeCard", "find_recipe", "recipes"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeCard:
+    """What a recipe is, in short.
+
+    Attributes:
+        name: Name on the command line.
+        summary: One line.
+        source: The publication.
+        entry_point: `module:function` that builds it.
+    """
+
+    name: str
+    summary: str
+    source: str
+    entry_point: str
+
+
+_POLICY_GRADIENT = "palaestra.evolution.recipes.grpo"
+_CARDS = (
+    RecipeCard(
+        "grpo",
+        "Policy gradient on groups of attempts; groups that teach nothing are refilled (the default).",
+        "Shao et al. 2024 (DeepSeekMath) with dynamic sampling of Yu et al. 2025 (DAPO)",
+        f"{_POLICY_GRADIENT}:grpo",
+    ),
+    RecipeCard(
+        "dr-grpo",
+        "GRPO without division by the deviation and by the length.",
+        'Liu et al. 2025, "Understanding R1-Zero-like training"',
+        f"{_POLICY_GRADIENT}:dr_grpo",
+    ),
+    RecipeCard(
+        "dapo",
+        "Asymmetric clipping, token-level loss, dynamic sampling.",
+        'Yu et al. 2025, "DAPO"',
+        f"{_POLICY_GRADIENT}:dapo",
+    ),
+    RecipeCard(
+        "gspo",
+        "Importance ratio and clipping by sequence.",
+        'Zheng et al. 2025, "Group sequence policy optimization"',
+        f"{_POLICY_GRADIENT}:gspo",
+    ),
+    RecipeCard(
+        "rloo",
+        "Each attempt against the mean of the others.",
+        'Ahmadian et al. 2024, "Back to basics"',
+        f"{_POLICY_GRADIENT}:rloo",
+    ),
+    RecipeCard(
+        "reinforce++",
+        "Advantages normalised over the batch.",
+        'Hu et al. 2025, "REINFORCE++"',
+        f"{_POLICY_GRADIENT}:reinforce_plus_plus",
+    ),
+    RecipeCard(
+        "rft",
+        "Sample, keep what is correct and distinct, fine-tune.",
+        'Yuan et al. 2023, "Scaling relationship on learning mathematical reasoning"',
+        "palaestra.evolution.recipes.rft:rft",
+    ),
+)
+
+
+def recipes() -> tuple[RecipeCard, ...]:
+    """Return every recipe's card."""
+    return _CARDS
+
+
+def find_recipe(name: str, settings: Mapping[str, object] | None = None) -> "Recipe":
+    """Build the recipe of that name, with options set by dotted path.
+
+    Raises:
+        UnknownNameError: If no recipe has the name or no option the path.
+        UsageError: If an option has a value of the wrong type.
+    """
+    by_name = {card.name: card for card in _CARDS}
+    if name not in by_name:
+        raise UnknownNameError("recipe", name, by_name, "`palaestra recipes` lists them.")
+    from palaestra.evolution.recipe import configure
+
+    module, _, function = by_name[name].entry_point.partition(":")
+    recipe: Recipe = getattr(import_module(module), function)()
+    return configure(recipe, settings or {})

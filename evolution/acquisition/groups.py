@@ -1,0 +1,79 @@
+"""Acquire by sampling: several attempts at the same task, so that they can be compared with each other."""
+
+import math
+from dataclasses import dataclass
+
+from palaestra.agents.episode import Episode
+from palaestra.agents.policy import Sampling
+from palaestra.agents.rollout import Assignment
+from palaestra.envs.errors import InfrastructureError
+from palaestra.envs.seeding import derive_generator, derive_seed
+from palaestra.envs.task import Task
+from palaestra.evolution.refinement.groups import by_group, is_informative
+from palaestra.evolution.yard import Yard
+
+__all__ = ["SampleGroups"]
+
+
+@dataclass(frozen=True)
+class SampleGroups:
+    """Sample `attempts` episodes each of `groups` tasks with the present policy.
+
+    Attributes:
+        groups: How many groups are wanted.
+        attempts: Episodes of one group, all of one task.
+        sampling: How the policy samples.
+        rounds: Most rounds of sampling. After the first, further tasks are drawn in place of groups whose attempts
+            all earned the same and teach nothing (dynamic sampling, Yu et al. 2025, "DAPO"); 1 never refills.
+    """
+
+    groups: int = 32
+    attempts: int = 8
+    sampling: Sampling = Sampling(max_tokens=64)
+    rounds: int = 1
+
+    def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
+        """Return the episodes of step `step` in order, the uninformative and invalid ones included.
+
+        Raises:
+            InfrastructureError: If not one episode was valid: there is something to mend, not to learn.
+        """
+        train = yard.split(env).train
+        draw = derive_generator(yard.seed, "acquire", env, step)
+        episodes: list[Episode] = []
+        informative, wanted = 0, self.groups
+        for round_number in range(self.rounds):
+            tasks = train.draw(draw, wanted)
+            sampled = yard.rollout.play(self._assign(tasks, yard.seed, env, step, round_number))
+            episodes += sampled
+            informative += sum(is_informative(group) for group in by_group(sampled).values())
+            missing = self.groups - informative
+            if missing <= 0:
+                break
+            # As many more as the share so far promises to fill the gap, within one more batch.
+            played = len(episodes) // self.attempts
+            wanted = min(self.groups, math.ceil(missing * played / max(1, informative)))
+        _refuse_total_failure(episodes, env)
+        return episodes
+
+    def _assign(self, tasks: list[Task], seed: int, env: str, step: int, round_number: int) -> list[Assignment]:
+        return [
+            Assignment(
+                id=f"s{step}/r{round_number}/g{g}/a{attempt}",
+                env=env,
+                task=task,
+                # Attempts share the world's chance only through the task; their own sampling differs.
+                seed=derive_seed(seed, "episode", env, step, round_number, g, attempt),
+                group=f"s{step}/r{round_number}/g{g}",
+                attempt=attempt,
+            )
+            for g, task in enumerate(tasks)
+            for attempt in range(self.attempts)
+        ]
+
+
+def _refuse_total_failure(episodes: list[Episode], env: str) -> None:
+    if episodes and not any(episode.valid for episode in episodes):
+        raise InfrastructureError(
+            f"None of {len(episodes)} episodes in {env} was valid; the first says: {episodes[0].verdict.detail}"
+        )

@@ -1,0 +1,102 @@
+"""Evaluate on tasks that nothing was ever learned from."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from palaestra.agents.episode import Episode
+from palaestra.agents.policy import Sampling
+from palaestra.agents.rollout import Assignment, Rollout
+from palaestra.envs.seeding import derive_generator, derive_seed
+from palaestra.envs.task import Task
+from palaestra.evolution.evaluation.record import Estimate, Score
+from palaestra.evolution.evaluation.statistics import mean_pass_at_k, wilson
+from palaestra.evolution.yard import HELD_OUT_SHARE
+
+__all__ = ["HeldOut", "summarise"]
+
+GREEDY_GROUP = "greedy"
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Play held-out tasks once greedily and, for pass@k, several times sampled.
+
+    Attributes:
+        tasks: Most held-out tasks to play; the same ones for every policy and run of one seed.
+        attempts: Sampled attempts a task; 1 or less samples none.
+        sampling: How to sample them; the greedy pass has the same token limit.
+    """
+
+    tasks: int = 500
+    attempts: int = 1
+    sampling: Sampling = Sampling(max_tokens=64)
+
+    def score(self, rollout: Rollout, env: str, seed: int = 0) -> tuple[Score, list[Episode]]:
+        """Play, and return the score with the episodes it summarises."""
+        began = time.perf_counter()
+        episodes = self.play(rollout, env, seed)
+        return summarise(env, episodes, time.perf_counter() - began), episodes
+
+    def play(self, rollout: Rollout, env: str, seed: int) -> list[Episode]:
+        """Play the held-out tasks of `env`; greedy episodes are those of group `greedy`."""
+        test = rollout.env(env).tasks.split(HELD_OUT_SHARE).test
+        tasks = test.draw(derive_generator(seed, "evaluate", env), min(self.tasks, len(test)))
+        greedy = rollout.agent.with_sampling(replace(self.sampling, temperature=0.0, top_k=0, top_p=1.0))
+        episodes = rollout.played_by(greedy).play([_assignment(env, task, seed, GREEDY_GROUP, 0) for task in tasks])
+        if self.attempts > 1:
+            sampled = rollout.agent.with_sampling(self.sampling)
+            episodes += rollout.played_by(sampled).play(
+                [_assignment(env, task, seed, task.id, k) for task in tasks for k in range(self.attempts)]
+            )
+        return episodes
+
+
+def _assignment(env: str, task: Task, seed: int, group: str, attempt: int) -> Assignment:
+    kind = GREEDY_GROUP if group == GREEDY_GROUP else "sampled"
+    return Assignment(
+        id=f"{env}/{kind}/{task.id}/a{attempt}",
+        env=env,
+        task=task,
+        seed=derive_seed(seed, "evaluate", env, kind, task.id, attempt),
+        group=group,
+        attempt=attempt,
+    )
+
+
+def summarise(env: str, episodes: Sequence[Episode], seconds: float) -> Score:
+    """Summarise the episodes of `HeldOut.play`; invalid ones are counted and in no other figure.
+
+    Args:
+        env: Spec of the environment; episodes of others are passed over.
+        episodes: What was played.
+        seconds: Wall-clock it took.
+    """
+    mine = [episode for episode in episodes if episode.env == env]
+    valid = [episode for episode in mine if episode.valid]
+    greedy = [episode for episode in valid if episode.group == GREEDY_GROUP]
+    sampled: dict[str, list[bool]] = {}
+    for episode in valid:
+        if episode.group != GREEDY_GROUP:
+            sampled.setdefault(episode.group, []).append(episode.correct)
+    return Score(
+        env=env,
+        tasks=len(greedy),
+        accuracy=wilson(sum(episode.correct for episode in greedy), len(greedy)),
+        pass_at_k=_pass_at_k(list(sampled.values())),
+        mean_reward=float(np.mean([episode.reward for episode in greedy])) if greedy else 0.0,
+        statuses=dict(Counter(str(episode.verdict.status) for episode in greedy)),
+        invalid=len(mine) - len(valid),
+        tokens=sum(episode.tokens for episode in mine),
+        seconds=seconds,
+    )
+
+
+def _pass_at_k(attempts: list[list[bool]]) -> dict[int, Estimate]:
+    """Return pass@1, 2, 4, ... up to the number of attempts that every task with a full count has."""
+    count = max((len(task) for task in attempts), default=0)
+    complete = [sum(task) for task in attempts if len(task) == count]
+    ks = sorted({1, count} | {2**i for i in range(1, count.bit_length()) if 2**i <= count}) if count else []
+    return {k: mean_pass_at_k(complete, count, k, np.random.default_rng(0)) for k in ks}

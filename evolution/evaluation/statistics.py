@@ -1,0 +1,119 @@
+"""Estimates with their intervals: all pure functions, all at 95 % confidence."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from palaestra.envs.errors import ShapeError
+from palaestra.evolution.evaluation.record import Estimate
+from scipy.stats import binomtest
+
+__all__ = ["RESAMPLES", "difference", "mean_pass_at_k", "paired_difference", "pass_at_k", "wilson"]
+
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
+"""Bootstrap resamples: the percentile bounds then move by less than a hundredth of the interval between seeds."""
+
+
+def wilson(successes: int, trials: int) -> Estimate:
+    """Estimate a share with Wilson's score interval, which stays honest near 0 and 1 where Wald's collapses.
+
+    Args:
+        successes: How many trials succeeded.
+        trials: How many were made, at least one.
+
+    Raises:
+        ShapeError: If there is no trial, or not `0 <= successes <= trials`.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+    """
+    if trials < 1 or not 0 <= successes <= trials:
+        raise ShapeError(f"A share needs 0 <= successes <= trials and a trial, got {successes} of {trials}.")
+    interval = binomtest(int(successes), int(trials)).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(successes / trials, float(interval.low), float(interval.high))
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Estimate without bias the chance that at least one of `k` attempts succeeds: `1 - C(n-c, k) / C(n, k)`.
+
+    Args:
+        n: Attempts made at the task.
+        c: How many of them succeeded.
+        k: Attempts allowed, `1 <= k <= n`.
+
+    Raises:
+        ShapeError: If `k` is not in `[1, n]` or `c` not in `[0, n]`.
+
+    Source: Chen et al. 2021, "Evaluating large language models trained on code", equation 1.
+    """
+    if not 1 <= k <= n or not 0 <= c <= n:
+        raise ShapeError(f"pass@k needs 1 <= k <= n and 0 <= c <= n, got n={n}, c={c}, k={k}.")
+    return 1.0 - math.comb(n - c, k) / math.comb(n, k)
+
+
+def mean_pass_at_k(
+    successes_per_task: Sequence[int], attempts: int, k: int, generator: np.random.Generator
+) -> Estimate:
+    """Average `pass_at_k` over tasks; the interval is the percentile bootstrap over tasks.
+
+    When every task has the same estimate the interval has no width: the bootstrap knows no task but those it saw.
+
+    Args:
+        successes_per_task: `[T]` successful attempts of each task, T at least 1.
+        attempts: Attempts made at every task.
+        k: Attempts allowed, `1 <= k <= attempts`.
+        generator: Draws the `RESAMPLES` resamples.
+
+    Raises:
+        ShapeError: If there is no task, or a number does not fit `attempts`.
+    """
+    return _bootstrap([pass_at_k(attempts, int(c), k) for c in successes_per_task], generator)
+
+
+def paired_difference(before: Sequence[float], after: Sequence[float], generator: np.random.Generator) -> Estimate:
+    """Average `after - before` over tasks measured twice; the interval is the percentile bootstrap over tasks.
+
+    Args:
+        before: `[T]` finite figures (such as 1 for correct, 0 for not), T at least 1.
+        after: `[T]` figures of the same tasks in the same order.
+        generator: Draws the `RESAMPLES` resamples.
+
+    Returns:
+        An estimate in the unit of the figures: shares differ by -1 to 1.
+
+    Raises:
+        ShapeError: If the two are of different length or empty.
+    """
+    if len(before) != len(after):
+        raise ShapeError(f"Pairs are needed, got {len(before)} figures before and {len(after)} after.")
+    return _bootstrap(np.asarray(after, np.float64) - np.asarray(before, np.float64), generator)
+
+
+def difference(before: Estimate, after: Estimate) -> Estimate:
+    """Estimate `after - before` of two shares from their intervals alone.
+
+    It treats the two as independent. For one set of tasks played twice that errs on the side of caution.
+
+    Returns:
+        A difference of shares, -1 to 1.
+
+    Source: Newcombe 1998, "Interval estimation for the difference between independent proportions", method 10.
+    """
+    change = after.value - before.value
+    return Estimate(
+        change,
+        change - math.hypot(after.value - after.low, before.high - before.value),
+        change + math.hypot(after.high - after.value, before.value - before.low),
+    )
+
+
+def _bootstrap(figures: Sequence[float] | NDArray[np.float64], generator: np.random.Generator) -> Estimate:
+    if len(figures) == 0:
+        raise ShapeError("An average over tasks needs at least one task, got none.")
+    # Drawing T tasks with repetition is drawing how often each distinct figure comes: the same law, far fewer numbers.
+    values, counts = np.unique(np.asarray(figures, np.float64), return_counts=True)
+    draws = generator.multinomial(len(figures), counts / len(figures), size=RESAMPLES)
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(draws @ values / len(figures), [tail, 1 - tail])
+    return Estimate(float(np.mean(figures)), float(low), float(high))

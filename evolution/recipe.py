@@ -1,0 +1,141 @@
+"""A recipe: one choice for each of the four phases."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from palaestra.agents.episode import Episode
+from palaestra.agents.local import LocalPolicy
+from palaestra.agents.policy import Sampling
+from palaestra.envs.errors import UnknownNameError, UsageError
+from palaestra.evolution.evaluation.held_out import HeldOut
+from palaestra.evolution.updating.updater import Updater
+from palaestra.evolution.yard import Yard
+
+__all__ = ["Acquire", "Recipe", "Refine", "Update", "configure", "describe"]
+
+
+class Acquire(Protocol):
+    """First phase."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the policy samples while it acquires."""
+        ...
+
+    def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
+        """Return the episodes of one step; a pure function of the weights, the yard's seed and the step."""
+        ...
+
+
+class Refine(Protocol):
+    """Part of the second phase."""
+
+    def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
+        """Return what is worth learning from, in order."""
+        ...
+
+
+class Update(Protocol):
+    """Third phase."""
+
+    def start(
+        self,
+        policy: LocalPolicy,
+        *,
+        seed: int,
+        planned_steps: int,
+        scratch: Path,
+        temperature: float,
+        report_to: Sequence[str] = (),
+    ) -> Updater:
+        """Return an updater of the policy's weights, which are the reference and the base."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One choice for each of the four phases, and how often.
+
+    Attributes:
+        name: Name on the command line.
+        acquire: Where experience comes from.
+        refine: What is done to it, in order; invalid episodes are always gone first.
+        update: How it changes the weights.
+        evaluate: How the result is measured.
+        steps: Turns of the loop.
+        evaluate_every: Steps between evaluations; the start and the end are always evaluated.
+        checkpoint_every: Steps between checkpoints; what lies between is replayed from recorded experience.
+    """
+
+    name: str
+    acquire: Acquire
+    refine: tuple[Refine, ...]
+    update: Update
+    evaluate: HeldOut
+    steps: int
+    evaluate_every: int = 10
+    checkpoint_every: int = 10
+
+    def __post_init__(self) -> None:
+        for field in ("steps", "evaluate_every", "checkpoint_every"):
+            if getattr(self, field) < 1:
+                raise UsageError(f"{field} must be at least 1, got {getattr(self, field)}.")
+
+
+_Part = TypeVar("_Part")
+
+
+def configure(part: _Part, settings: Mapping[str, object]) -> _Part:
+    """Return a copy with values set by dotted path, such as `{"update.learning_rate": 1e-4, "refine.0.limit": 8}`.
+
+    Raises:
+        UnknownNameError: If a path leads nowhere, with the names that would.
+        UsageError: If a value has another type than the one it replaces.
+    """
+    for path, value in settings.items():
+        part = _set(part, path, path, value)
+    return part
+
+
+def _set(part: Any, path: str, whole: str, value: object) -> Any:
+    name, _, rest = path.partition(".")
+    if isinstance(part, tuple):
+        if not name.isdigit() or int(name) >= len(part):
+            raise UnknownNameError("option", whole, [str(i) for i in range(len(part))])
+        index = int(name)
+        changed = _set(part[index], rest, whole, value) if rest else _converted(part[index], value, whole)
+        return (*part[:index], changed, *part[index + 1 :])
+    known = [field.name for field in fields(part)] if is_dataclass(part) else []
+    if name not in known:
+        raise UnknownNameError("option", whole, [whole.removesuffix(path) + k for k in known if k != "name"])
+    current = getattr(part, name)
+    new = _set(current, rest, whole, value) if rest else _converted(current, value, whole)
+    return replace(part, **{name: new})
+
+
+def _converted(current: object, value: object, path: str) -> object:
+    """Return `value` as the type of `current`, where that loses nothing."""
+    if is_dataclass(current):
+        raise UsageError(f"{path} is a part with options of its own: {', '.join(f.name for f in fields(current))}.")
+    if isinstance(current, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(current, tuple) and isinstance(value, list):
+        return tuple(value)
+    if current is not None and type(value) is not type(current):
+        raise UsageError(
+            f"{path} must be {type(current).__name__} (it is {current!r}), got {type(value).__name__} {value!r}."
+        )
+    return value
+
+
+def describe(part: object) -> Any:
+    """Return a recipe, or a part of one, as plain JSON values with the names of its classes."""
+    if is_dataclass(part):
+        return {"kind": type(part).__name__} | {f.name: describe(getattr(part, f.name)) for f in fields(part)}
+    if isinstance(part, Mapping):
+        return {str(key): describe(value) for key, value in part.items()}
+    if isinstance(part, (tuple, list)):
+        return [describe(item) for item in part]
+    return part if isinstance(part, (str, int, float, bool, type(None))) else str(part)

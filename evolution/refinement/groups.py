@@ -1,0 +1,38 @@
+"""Refine by comparison within a group."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from palaestra.agents.episode import Episode
+
+__all__ = ["KeepInformativeGroups", "by_group", "is_informative"]
+
+
+def by_group(episodes: Sequence[Episode]) -> Mapping[str, list[Episode]]:
+    """Return the episodes by group, groups and members in order of first appearance."""
+    groups: dict[str, list[Episode]] = {}
+    for episode in episodes:
+        groups.setdefault(episode.group, []).append(episode)
+    return groups
+
+
+def is_informative(group: Sequence[Episode]) -> bool:
+    """Whether comparing the valid members of a group teaches anything: two at least, not all with the same rewards."""
+    rewards = {tuple(turn.reward for turn in episode.turns) for episode in group if episode.valid}
+    return len(rewards) > 1
+
+
+@dataclass(frozen=True)
+class KeepInformativeGroups:
+    """Keep the first `limit` groups whose members earned differently.
+
+    Attributes:
+        limit: Most groups to keep, so that batches do not grow with luck.
+    """
+
+    limit: int
+
+    def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
+        """Return the episodes of those groups, in order."""
+        informative = [group for group in by_group(episodes).values() if is_informative(group)]
+        return [episode for group in informative[: self.limit] for episode in group]
