@@ -2,79 +2,92 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import torch
-from palaestra.agents.decode import continue_batch, row_bytes
+from palaestra.agents.cache import Footprint
+from palaestra.agents.decode import continue_batch
 from palaestra.agents.policy import IntArray, Request, Sample
 from palaestra.envs.errors import InfrastructureError, UsageError
+from peft import (
+    LoraConfig,
+    PeftConfig,
+    PeftModel,
+    get_peft_model,
+    load_peft_weights,
+    set_peft_model_state_dict,
+)
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["LocalPolicy"]
 
-# A fixed number, not the memory that happens to be free: which requests share a batch decides how logits are rounded,
-# and the same run must sample the same tokens tomorrow.
+# Fixed numbers, not the memory that happens to be free: which requests share a batch decides how their logits are
+# rounded, and the same run should sample the same tokens tomorrow.
 _BATCH_BYTES_ON_CPU = 2 * 2**30
-_BATCH_SHARE_ON_GPU = 0.25
+_BATCH_SHARE_OF_GPU = 0.25
+# For models that know no positions and tokenizers that know no limit.
+_LONGEST_CONTEXT = 2**20
 
 
 class LocalPolicy:
     """A causal model in this process.
 
     Attributes:
-        model: The model; a trainer may change its weights and then increments `version`.
+        model: The model; whoever changes its weights increments `version`.
         tokenizer: Its tokenizer.
         name: The spec that names this policy.
         version: How many updates the weights have taken.
         context_limit: Most tokens of a context and its reply together.
-        batch_bytes: Memory for one batch's cache and logits; more requests are answered in several batches.
+        batch_bytes: Memory for one batch's cache and logits; what does not fit is answered in further batches.
     """
 
-    def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, version: int = 0
-    ) -> None:
+    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, version: int = 0) -> None:
         self.model = model
         self.tokenizer = tokenizer
         self.name = name
         self.version = version
-        self.context_limit = _context_limit(model, tokenizer)
+        positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self.context_limit = int(positions or min(tokenizer.model_max_length, _LONGEST_CONTEXT))
         self.batch_bytes = _BATCH_BYTES_ON_CPU
         if self.device.type == "cuda":
-            self.batch_bytes = int(_BATCH_SHARE_ON_GPU * torch.cuda.get_device_properties(self.device).total_memory)
+            self.batch_bytes = int(_BATCH_SHARE_OF_GPU * torch.cuda.get_device_properties(self.device).total_memory)
+        self._footprint = Footprint.of(model)
 
     @classmethod
     def load(cls, path_or_id: str | Path, *, trainable: bool = False, lora_rank: int = 0) -> "LocalPolicy":
-        """Load a model and its tokenizer.
+        """Load a model and its tokenizer onto the GPU where there is one.
 
-        Weights are bfloat16 on a GPU and on processors that multiply it, else float32. Weights that will be trained
-        are float32; a model that is trained through adapters keeps its own weights as above on a GPU.
+        Weights are bfloat16 where the hardware multiplies it. Weights that will be trained are float32; under
+        adapters the model's own weights are not trained, and on a GPU stay bfloat16.
 
         Args:
-            path_or_id: A directory, or an id of the Hugging Face hub; a directory of adapters that peft wrote also.
+            path_or_id: A directory that transformers or peft wrote, or an id of the Hugging Face hub.
             trainable: Whether the weights will be updated.
-            lora_rank: Above 0, add fresh LoRA adapters of this rank; they alone are trained.
+            lora_rank: Above 0, add fresh LoRA adapters of this rank to all linear layers; only they are trained.
 
         Raises:
             UsageError: If no causal model and tokenizer can be loaded from there.
         """
         source = str(path_or_id)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        whole = trainable and (device.type == "cpu" or lora_rank == 0)
-        dtype = torch.float32 if whole or not _multiplies_bfloat16(device) else torch.bfloat16
+        adapted = lora_rank > 0 or _holds_adapters(source)
+        full = (trainable and not (adapted and device.type == "cuda")) or not _multiplies_bfloat16(device)
         try:
             tokenizer = AutoTokenizer.from_pretrained(source)
-            model = _load_model(source, dtype, trainable)
-        except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-            first = str(error).strip().split("\n")[0]
+            model = _loaded(source, torch.float32 if full else torch.bfloat16, trainable)
+        except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+            reason = str(error).strip().split("\n")[0]
             raise UsageError(
-                f"Cannot load a causal language model from {source!r}: {first} Expected a directory that transformers "
-                "or peft wrote (config.json or adapter_config.json, safetensors, tokenizer) or an id of the hub; an "
-                "id needs a network or an earlier download."
+                f"Cannot load a causal language model from {source!r}: {reason} Expected a directory that transformers "
+                "or peft wrote (configuration, safetensors, tokenizer), or an id of the Hugging Face hub, which needs "
+                "a network or an earlier download."
             ) from error
         if lora_rank > 0:
             model = _with_adapters(model, lora_rank)
-        return cls(model.to(device), tokenizer, f"local:{source}" + (f"?lora={lora_rank}" if lora_rank else ""))
+        model.to(device)  # type: ignore[arg-type]  # its decorator hides the signature
+        return cls(model, tokenizer, f"local:{quote(source)}" + (f"?lora={lora_rank}" if lora_rank else ""))
 
     @property
     def device(self) -> torch.device:
@@ -83,55 +96,137 @@ class LocalPolicy:
 
     @property
     def stop_ids(self) -> tuple[int, ...]:
-        """Ids that end a reply: the tokenizer's end and those of the generation configuration."""
+        """Ids that end a reply: the tokenizer's end of sequence and those of the generation configuration."""
+        generation = getattr(self.model, "generation_config", None)
         ends: set[int] = set()
-        configured = self.model.generation_config.eos_token_id if self.model.generation_config else None
-        for end in (self.tokenizer.eos_token_id, configured):
+        for end in (self.tokenizer.eos_token_id, generation.eos_token_id if generation else None):
             ends.update([] if end is None else [end] if isinstance(end, int) else end)
         return tuple(sorted(ends))
 
     def save(self, directory: str | Path) -> None:
-        """Write weights (safetensors; only the adapters where there are some) and tokenizer into `directory`."""
-        self.model.save_pretrained(directory)
+        """Write weights (safetensors; of a model with adapters only these) and tokenizer into `directory`."""
+        self.model.save_pretrained(str(directory))
         self.tokenizer.save_pretrained(str(directory))
 
-    def sample(self, requests: Sequence[Request]) -> list[Sample]:
-        """Continue every context; see `Policy.sample`."""
-        limits = np.array([self._limit(request) for request in requests], np.int32)
-        samples: list[Sample | None] = [None] * len(requests)
-        training = self.model.training
-        self.model.eval()
+    def load_weights(self, directory: str | Path) -> None:
+        """Put the weights that `save` wrote into this policy's own arrays, bit for bit.
+
+        Args:
+            directory: Where a policy of the same shape was saved.
+
+        Raises:
+            UsageError: If there are no such weights.
+        """
         try:
-            with torch.inference_mode():
-                for batch in self._batches(requests, limits):
-                    answers = continue_batch(
-                        self.model,
-                        [requests[i] for i in batch],
-                        limits=limits[batch],
-                        stop_ids=self.stop_ids,
-                        position_limit=self.context_limit,
-                        version=self.version,
-                    )
-                    for i, answer in zip(batch, answers, strict=True):
-                        samples[i] = answer
+            if isinstance(self.model, PeftModel):
+                answer = set_peft_model_state_dict(self.model, load_peft_weights(str(directory), device="cpu"))
+                if answer.unexpected_keys:
+                    raise ValueError(f"they are other adapters ({answer.unexpected_keys[0]}).")
+            else:
+                saved = type(self.model).from_pretrained(str(directory), dtype=self.model.dtype)
+                self.model.load_state_dict(saved.state_dict())
+        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise UsageError(
+                f"Cannot load weights of {self.name} from {str(directory)!r}: {reason} Expected a directory that a "
+                "policy of the same shape was saved into."
+            ) from error
+
+    def sample(self, requests: Sequence[Request]) -> list[Sample]:
+        """Continue every context; see `Policy.sample`.
+
+        Raises:
+            InfrastructureError: If the model's logits are not finite, or memory runs out.
+            UsageError: If a context is empty, leaves no room for a reply, or holds an id the model does not know.
+        """
+        if not requests:
+            return []
+        limits = self._limits(requests)
+        samples: dict[int, Sample] = {}
+        training = self.model.training
+        self.model.train(False)
+        try:
+            for batch in self._batches(requests, limits):
+                answers = continue_batch(
+                    self.model,
+                    [requests[i] for i in batch],
+                    limits=limits[batch],
+                    stop_ids=self.stop_ids,
+                    position_limit=self.context_limit,
+                    version=self.version,
+                )
+                samples.update(zip(batch, answers, strict=True))
+        except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+            if type(error) is RuntimeError and "allocate memory" not in str(error):
+                raise
+            raise InfrastructureError(
+                f"Out of memory on {self.device} while sampling {len(requests)} replies of {self.name}: lower "
+                f"max_tokens or `batch_bytes` (now {self.batch_bytes:,}), or take a smaller model."
+            ) from error
         finally:
             self.model.train(training)
-        return [sample for sample in samples if sample is not None]
+        return [samples[i] for i in range(len(requests))]
 
-    def _limit(self, request: Request) -> int:
-        size = len(request.context)
-        if size == 0:
-            raise UsageError("A context must hold at least one token, got none.")
-        return min(request.sampling.max_tokens, self.context_limit - size)
+    def _limits(self, requests: Sequence[Request]) -> IntArray:
+        """Return the `[N]` most tokens of each reply."""
+        sizes = np.array([len(request.context) for request in requests])
+        wanted = np.array([request.sampling.max_tokens for request in requests])
+        if sizes.min() == 0:
+            raise UsageError(f"The context of request {sizes.argmin()} is empty; give at least one token.")
+        if sizes.max() >= self.context_limit:
+            raise UsageError(
+                f"The context of request {sizes.argmax()} has {sizes.max()} tokens and leaves no room for a reply: "
+                f"{self.name} takes {self.context_limit} together. Shorten the context or take another model."
+            )
+        everything = np.concatenate([request.context for request in requests])
+        vocabulary = self._footprint.vocabulary
+        if everything.min() < 0 or everything.max() >= vocabulary:
+            raise UsageError(
+                f"Contexts hold ids from {everything.min()} to {everything.max()}, but {self.name} knows 0 to "
+                f"{vocabulary - 1}. Encode them with this policy's own tokenizer."
+            )
+        limits: IntArray = np.minimum(wanted, self.context_limit - sizes).astype(np.int32)
+        return limits
 
     def _batches(self, requests: Sequence[Request], limits: IntArray) -> Iterator[list[int]]:
-        order = sorted(range(len(requests)), key=lambda i: len(requests[i].context))
-        if order:
-            yield order
+        """Divide the requests, by length of context, into batches that fit into `batch_bytes` (or hold one row)."""
+        batch: list[int] = []
+        reply = 0
+        for i in sorted(range(len(requests)), key=lambda i: len(requests[i].context)):
+            reply = max(reply, int(limits[i]))
+            cost = self._footprint.row_bytes(len(requests[i].context), reply)
+            if batch and (len(batch) + 1) * cost > self.batch_bytes:
+                yield batch
+                batch, reply = [], int(limits[i])
+            batch.append(i)
+        yield batch
 
 
-def _context_limit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> int:
-    return int(model.config.get_text_config().max_position_embeddings)
-def _load_model(*a:Any): ...
-def _with_adapters(*a:Any): ...
-def _multiplies_bfloat16(*a:Any): ...
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _holds_adapters(directory: str | Path) -> bool:
+    return (Path(directory) / "adapter_config.json").is_file()
+
+
+def _loaded(source: str, dtype: torch.dtype, trainable: bool) -> PreTrainedModel:
+    if _holds_adapters(source):
+        base = PeftConfig.from_pretrained(source).base_model_name_or_path
+        bare = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+        adapted: PreTrainedModel = PeftModel.from_pretrained(bare, source, is_trainable=trainable)
+        return adapted
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+    return model
+
+
+def _with_adapters(model: PreTrainedModel, rank: int) -> PreTrainedModel:
+    # peft draws the adapters from torch's global generator, which is not ours to advance.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        plan = LoraConfig(task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, target_modules="all-linear")
+        adapted: PreTrainedModel = get_peft_model(model, plan)
+    return adapted

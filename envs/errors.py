@@ -35,7 +35,7 @@ class UnknownNameError(UsageError):
     """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], advice: str = "") -> None:
-        choices = sorted(known)
+        choices = sorted(set(known))
         near = get_close_matches(name, choices, n=3, cutoff=0.5)
         guess = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else f" Known: {', '.join(choices)}."
         super().__init__(f"Unknown {kind} {name!r}.{guess}{' ' + advice if advice else ''}")

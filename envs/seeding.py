@@ -17,8 +17,13 @@ def derive_seed(seed: int, *keys: int | str) -> int:
     Returns:
         An integer in `[0, 2**63)`, independent of every other path's.
     """
-    path = "\x1f".join([str(seed), *(f"{type(key).__name__}:{key}" for key in keys)])
-    return int.from_bytes(blake2b(path.encode(), digest_size=8).digest(), "big") >> 1
+    path = "\x1f".join([str(seed), *(_escaped(f"{type(key).__name__}:{key}") for key in keys)])
+    return int.from_bytes(blake2b(path.encode(errors="surrogatepass"), digest_size=8).digest(), "big") >> 1
+
+
+def _escaped(key: str) -> str:
+    """Keep a separator inside a key from reading like the end of the key."""
+    return key.replace("\x1e", "\x1e\x1e").replace("\x1f", "\x1e\x1f")
 
 
 def derive_generator(seed: int, *keys: int | str) -> np.random.Generator:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, overload
 
 import numpy as np
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 
-__all__ = ["Json", "Split", "Task", "TaskSet"]
+__all__ = ["Json", "Split", "Task", "TaskSet", "held_out"]
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 
@@ -41,14 +41,19 @@ class Task:
     def fingerprint(self) -> str:
         """32 hex digits that depend on prompt and reference alone, so that a renamed copy is recognised."""
         content = json.dumps([self.prompt, self.reference], sort_keys=True, ensure_ascii=False)
-        return blake2b(content.encode(), digest_size=16).hexdigest()
+        return blake2b(content.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
     def held_out(self, share: float) -> bool:
         """Whether this task belongs to the held-out `share` (0 to 1), by fingerprint alone.
 
         The answer does not depend on the set the task came in: a task held out once is held out everywhere.
         """
-        return int(self.fingerprint[:16], 16) < share * _FINGERPRINT_SPAN
+        return held_out(self.fingerprint, share)
+
+
+def held_out(fingerprint: str, share: float) -> bool:
+    """Whether the task of this fingerprint belongs to the held-out `share` (0 to 1)."""
+    return int(fingerprint[:16], 16) < share * _FINGERPRINT_SPAN
 
 
 class Split(NamedTuple):
@@ -107,16 +112,16 @@ class TaskSet(Sequence[Task]):
         """32 hex digits over the ids, prompts and references, in order."""
         content = blake2b(digest_size=16)
         for task in self._tasks:
-            content.update(f"{task.id}\x1f{task.fingerprint}\x1e".encode())
+            content.update(f"{task.id}\x1f{task.fingerprint}\x1e".encode(errors="surrogatepass"))
         return content.hexdigest()
 
-    def split(self, held_out: float = 0.1) -> Split:
-        """Divide by fingerprint: about `held_out` (0 to 1) of the tasks go to `test`, the same ones everywhere."""
-        if not 0.0 < held_out < 1.0:
-            raise UsageError(f"The held-out share must lie between 0 and 1, got {held_out}.")
+    def split(self, share: float = 0.1) -> Split:
+        """Divide by fingerprint: about `share` (0 to 1) of the tasks go to `test`, the same ones everywhere."""
+        if not 0.0 < share < 1.0:
+            raise UsageError(f"The held-out share must lie between 0 and 1, got {share}.")
         return Split(
-            TaskSet((t for t in self if not t.held_out(held_out)), f"{self.name}[train]"),
-            TaskSet((t for t in self if t.held_out(held_out)), f"{self.name}[test]"),
+            TaskSet((t for t in self if not t.held_out(share)), f"{self.name}[train]"),
+            TaskSet((t for t in self if t.held_out(share)), f"{self.name}[test]"),
         )
 
     def draw(self, generator: np.random.Generator, count: int) -> list[Task]:
@@ -136,7 +141,11 @@ class TaskSet(Sequence[Task]):
         except KeyError:
             raise UsageError(f"{self.name} ({len(self)} tasks) has no task {task_id!r}.") from None
 
-    def __getitem__(self, index: int | slice) -> "Task | TaskSet":  # type: ignore[override]
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> "TaskSet": ...
+    def __getitem__(self, index: int | slice) -> "Task | TaskSet":
         if isinstance(index, slice):
             return TaskSet(self._tasks[index], self.name)
         return self._tasks[index]

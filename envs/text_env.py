@@ -53,6 +53,7 @@ class TextEnv(gymnasium.Env[str, str]):
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it on the instance)
         "render_modes": ["ansi"],
+        "render_fps": 1,
         # Steps take microseconds and never wait: the rollout may run them inline. Anything else says False.
         "instant": True,
     }
@@ -67,6 +68,7 @@ class TextEnv(gymnasium.Env[str, str]):
         self.observation_space = Words(max_chars)
         self.action_space = Words(max_chars)
         self.task: Task | None = None
+        self.observation = ""
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, Info]:
         """Start an episode and return its first observation and info.
@@ -80,8 +82,8 @@ class TextEnv(gymnasium.Env[str, str]):
         """
         super().reset(seed=seed)
         self.task = self._chosen(options)
-        observation = self.begin(self.task)
-        return observation, {"task": self.task.id}
+        self.observation = self.begin(self.task)
+        return self.observation, {"task": self.task.id}
 
     def _chosen(self, options: dict[str, Any] | None) -> Task:
         unknown = set(options or {}) - {"task"}
@@ -89,7 +91,7 @@ class TextEnv(gymnasium.Env[str, str]):
             raise UsageError(f"Unknown reset options {sorted(unknown)}; the only option is 'task'.")
         choice = (options or {}).get("task")
         if choice is None:
-            return self.tasks[int(self.np_random.integers(len(self.tasks)))]  # type: ignore[return-value]
+            return self.tasks[int(self.np_random.integers(len(self.tasks)))]
         if isinstance(choice, Task):
             return choice
         if isinstance(choice, str):
@@ -104,6 +106,10 @@ class TextEnv(gymnasium.Env[str, str]):
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
         """Judge or carry out one action; see `gymnasium.Env.step`."""
 
+    def render(self) -> str | None:
+        """Return the last observation when the render mode is `"ansi"`; a world of several turns keeps it current."""
+        return self.observation if self.render_mode == "ansi" else None
+
     def outcome(self, verdict: Verdict | None = None) -> Info:
         """Build the info of a step of the current task."""
         info: Info = {"task": self.task.id if self.task else ""}
@@ -113,6 +119,14 @@ class TextEnv(gymnasium.Env[str, str]):
 
     def solution(self, task: Task) -> Sequence[str] | None:
         """Return actions that solve `task` from its start to a reward of 1, or None where none is known."""
+        del task
+        return None
+
+    def slip(self, task: Task) -> Sequence[str] | None:
+        """Return the actions of someone who knows the way and makes a typical mistake, or None where none is known.
+
+        A nursery policy is shown such demonstrations among right ones, so that there is something to unlearn.
+        """
         del task
         return None
 

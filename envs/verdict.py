@@ -57,6 +57,8 @@ class Verdict:
     def __post_init__(self) -> None:
         if not math.isfinite(self.reward):
             raise ContractError(f"A verdict's reward must be finite, got {self.reward!r} ({self.status}).")
+        # A judge may say 1, True or a NumPy scalar; equal verdicts should be the same record.
+        object.__setattr__(self, "reward", float(self.reward))
         if not self.status.valid and self.reward != 0.0:
             raise ContractError(f"A verdict of status {self.status} is no reward, got reward {self.reward!r}.")
 

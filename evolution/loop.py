@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from palaestra.agents.agent import Agent
 from palaestra.agents.episode import Episode
@@ -133,10 +134,8 @@ def _begin(run: Run, recipe: Recipe, view: View) -> tuple["_Session", LoopState]
 
 def _restore(run: Run, recipe: Recipe, view: View, step: int, checkpoint: Path) -> tuple["_Session", LoopState]:
     view.phase(Phase.BIRTH, f"restoring step {step}")
-    # The updater's base and reference are the weights the run began with, so those are loaded first.
-    agent = load_agent(f"local:{run.checkpoint(0)}", sampling=recipe.acquire.sampling, trainable=True)
+    agent = load_agent(f"local:{quote(str(checkpoint))}", sampling=recipe.acquire.sampling, trainable=True)
     session = _Session(run, recipe, agent, view)
-    session.policy.load_weights(checkpoint)
     session.updater.load(checkpoint)
     state = LoopState.from_json(json.loads((checkpoint / "loop.json").read_text()))
     session.policy.version = state.version

@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from palaestra.agents.episode import Episode
-from palaestra.agents.local import LocalPolicy
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.evaluation.held_out import HeldOut
-from palaestra.evolution.updating.updater import Updater
+from palaestra.evolution.updating.updater import Update
 from palaestra.evolution.yard import Yard
 
-__all__ = ["Acquire", "Recipe", "Refine", "Update", "configure", "describe"]
+__all__ = ["Acquire", "Recipe", "Refine", "configure", "describe"]
 
 
 class Acquire(Protocol):
@@ -34,23 +32,6 @@ class Refine(Protocol):
 
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
         """Return what is worth learning from, in order."""
-        ...
-
-
-class Update(Protocol):
-    """Third phase."""
-
-    def start(
-        self,
-        policy: LocalPolicy,
-        *,
-        seed: int,
-        planned_steps: int,
-        scratch: Path,
-        temperature: float,
-        report_to: Sequence[str] = (),
-    ) -> Updater:
-        """Return an updater of the policy's weights, which are the reference and the base."""
         ...
 
 

@@ -21,15 +21,17 @@ def wilson(successes: int, trials: int) -> Estimate:
 
     Args:
         successes: How many trials succeeded.
-        trials: How many were made, at least one.
+        trials: How many were made. Of none nothing is known: the estimate is nan, anywhere between 0 and 1.
 
     Raises:
-        ShapeError: If there is no trial, or not `0 <= successes <= trials`.
+        ShapeError: If not `0 <= successes <= trials`.
 
     Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
     """
-    if trials < 1 or not 0 <= successes <= trials:
-        raise ShapeError(f"A share needs 0 <= successes <= trials and a trial, got {successes} of {trials}.")
+    if not 0 <= successes <= trials:
+        raise ShapeError(f"A share needs 0 <= successes <= trials, got {successes} of {trials}.")
+    if trials == 0:
+        return Estimate(math.nan, 0.0, 1.0)
     interval = binomtest(int(successes), int(trials)).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(successes / trials, float(interval.low), float(interval.high))
 

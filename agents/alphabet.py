@@ -1,0 +1,69 @@
+"""The nursery's tokenizer: one token a character, one a role, and a chat template that only ever appends."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+__all__ = ["ASSISTANT", "END", "USER", "build_tokenizer", "encode_dialogue"]
+
+END = "<|end|>"
+USER = "<|user|>"
+ASSISTANT = "<|assistant|>"
+_SPECIALS = ("<|pad|>", "<|begin|>", END, "<|unknown|>", "<|system|>", USER, ASSISTANT, "<|tool|>")
+_CHARACTERS = ("\n", *(chr(code) for code in range(32, 127)))
+_TEMPLATE = (
+    "{%- for message in messages -%}"
+    "{{- '<|' + message['role'] + '|>' + message['content'] + '<|end|>' -}}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- '<|assistant|>' -}}{%- endif -%}"
+)
+
+
+@cache
+def build_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+    """Return the tokenizer: printable ASCII, newline and role tokens; anything else is one unknown token.
+
+    Args:
+        positions: Longest context of the model it belongs to, in tokens.
+    """
+    vocabulary = {token: index for index, token in enumerate((*_SPECIALS, *_CHARACTERS))}
+    core = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token="<|unknown|>"))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    core.decoder = decoders.Fuse()
+    core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in _SPECIALS])
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=core,
+        bos_token="<|begin|>",
+        eos_token=END,
+        pad_token="<|pad|>",
+        unk_token="<|unknown|>",
+        additional_special_tokens=["<|system|>", USER, ASSISTANT, "<|tool|>"],
+        chat_template=_TEMPLATE,
+        clean_up_tokenization_spaces=False,
+        model_max_length=positions,
+        padding_side="left",
+    )
+
+
+def encode_dialogue(
+    tokenizer: PreTrainedTokenizerFast, turns: Sequence[tuple[str, str]]
+) -> tuple[list[int], list[bool]]:
+    """Encode what the world and the agent said, as the chat template renders it.
+
+    Args:
+        tokenizer: From `build_tokenizer`.
+        turns: Pairs of observation and reply.
+
+    Returns:
+        `[L]` ids, and `[L]` whether the agent speaks them (its end token included).
+    """
+    ids: list[int] = []
+    spoken: list[bool] = []
+    for observation, reply in turns:
+        for text, speaks in ((f"{USER}{observation}{END}{ASSISTANT}", False), (f"{reply}{END}", True)):
+            part: list[int] = tokenizer.encode(text, add_special_tokens=False)
+            ids += part
+            spoken += [speaks] * len(part)
+    return ids, spoken

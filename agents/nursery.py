@@ -1,0 +1,294 @@
+"""Small policies born on this machine, for those who cannot or need not download one.
+
+A nursery policy is a Llama of half a million parameters that reads and writes single characters. It is pre-trained
+on demonstrations of one environment's training tasks, and there is head-room to learn, in one of two ways:
+
+- Where the world knows a typical mistake (`TextEnv.slip`: a sum without its carries), most demonstrations make it, as
+  text found in the wild is of mixed quality. The policy then can do what is right and mostly does what is common;
+  reward tells them apart.
+- Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe is solved.
+
+Born once, a policy is cached.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from palaestra.agents.alphabet import END, build_tokenizer, encode_dialogue
+from palaestra.agents.local import LocalPolicy
+from palaestra.envs import catalogue
+from palaestra.envs.errors import UsageError
+from palaestra.envs.seeding import derive_generator, derive_seed
+from palaestra.envs.task import Task
+from palaestra.envs.text_env import TextEnv
+from torch.nn.functional import cross_entropy
+from torch.optim import AdamW
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+__all__ = ["Plan", "born", "cache_folder"]
+
+# Change it when a change of this file changes what is born, so that older cached policies are not taken for it.
+_EDITION = 1
+_HELD_OUT_SHARE = 0.1
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a nursery policy is born.
+
+    Attributes:
+        careless: Share of demonstrations that slip, in a world that knows slips.
+        able: Share of the probe the policy must be able to solve when pre-training ends, in such a world.
+        solved: The same where all demonstrations are right.
+        hidden_size: Width of the model.
+        intermediate_size: Width of its feed-forward layers.
+        layers: Number of layers.
+        heads: Number of attention heads.
+        positions: Longest context, in tokens.
+        initializer_range: Deviation of the first weights.
+        batch: Demonstrations a step.
+        learning_rate: Of AdamW, after a warm-up.
+        settle_steps: Steps over which the learning rate falls to a twentieth, from half of the way on. The skill comes
+            within a few steps; falling, the rate lets it settle and keeps pre-training from running past its end.
+        warmup_steps: Steps of linear warm-up.
+        probe: Tasks in the probe.
+        look_every: Steps between two looks at the probe.
+        most_steps: Steps after which pre-training is given up.
+    """
+
+    careless: float = 0.7
+    able: float = 0.85
+    solved: float = 0.38
+    hidden_size: int = 128
+    intermediate_size: int = 512
+    layers: int = 2
+    heads: int = 4
+    positions: int = 1024
+    initializer_range: float = 0.08
+    batch: int = 64
+    learning_rate: float = 2e-3
+    settle_steps: int = 300
+    warmup_steps: int = 50
+    probe: int = 512
+    look_every: int = 10
+    most_steps: int = 5_000
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder for Palaestra; `XDG_CACHE_HOME` moves it."""
+    if configured := os.environ.get("XDG_CACHE_HOME"):
+        return Path(configured) / "palaestra"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "palaestra"
+    return Path.home() / ".cache" / "palaestra"
+
+
+def born(
+    skill: str, seed: int = 0, *, plan: Plan | None = None, progress: Callable[[int, int], None] | None = None
+) -> LocalPolicy:
+    """Return the nursery policy of a skill and a seed, from the cache or born now.
+
+    Args:
+        skill: Spec of an environment that knows solutions, such as `arithmetic`.
+        seed: Names its first weights and the order of its lessons. The same seed gives the same weights on the same
+            machine with the same number of threads.
+        plan: How it is born.
+        progress: Called with (done, total) in thousandths of the way to the target.
+
+    Raises:
+        UsageError: If the environment knows no solution to demonstrate.
+    """
+    plan = plan or Plan()
+    env = catalogue.make(skill)
+    key = repr((_EDITION, skill, env.tasks.digest, seed, sorted(asdict(plan).items()), torch.__version__))
+    folder = cache_folder() / "nursery" / f"{_slug(skill)}-s{seed}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
+    if not folder.exists():
+        policy = LocalPolicy(_raise_up(env, seed, plan, progress), build_tokenizer(plan.positions), "nursery")
+        _keep(policy, folder)
+    policy = LocalPolicy.load(folder, trainable=True)
+    policy.name = f"nursery:{skill}"
+    return policy
+
+
+def _slug(skill: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in skill).strip("-").lower()
+
+
+def _keep(policy: LocalPolicy, folder: Path) -> None:
+    """Write into the cache so that another process sees all of it or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".born-"))
+    try:
+        policy.save(scratch)
+        scratch.rename(folder)
+    except OSError:
+        if not folder.exists():  # else another process was faster with the same weights
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """Demonstrations as right-padded rows.
+
+    Attributes:
+        ids: `[N, L]` token ids.
+        labels: `[N, L]` the same ids where the agent speaks, -100 elsewhere.
+    """
+
+    ids: torch.Tensor
+    labels: torch.Tensor
+
+    def __getitem__(self, rows: torch.Tensor) -> "_Lessons":
+        return _Lessons(self.ids[rows], self.labels[rows])
+
+    def mixed(self, other: "_Lessons", theirs: torch.Tensor) -> "_Lessons":
+        """Take the other's row where `theirs` (`[N]`) says so."""
+        where = theirs[:, None]
+        return _Lessons(torch.where(where, other.ids, self.ids), torch.where(where, other.labels, self.labels))
+
+
+class _Curriculum(NamedTuple):
+    """What can be shown.
+
+    Attributes:
+        right: Every training task, solved.
+        slips: The same tasks as a careless demonstrator does them; None in a world that knows no slips.
+    """
+
+    right: _Lessons
+    slips: _Lessons | None
+
+
+def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
+    solutions = [env.solution(task) for task in tasks]
+    if any(solution is None for solution in solutions):
+        raise UsageError(f"{type(env).__name__} knows no solution to demonstrate; choose another skill.")
+    right = [list(_dialogue(env, task, actions or ())) for task, actions in zip(tasks, solutions, strict=True)]
+    missteps = [env.slip(task) for task in tasks]
+    slips = [
+        right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
+        for i, task in enumerate(tasks)
+    ]
+    tokenizer = build_tokenizer(positions)
+    encoded = [[encode_dialogue(tokenizer, turns) for turns in kind] for kind in (right, slips)]
+    length = max(len(ids) for kind in encoded for ids, _ in kind)
+    if length > positions:
+        raise UsageError(f"A demonstration of {env} is {length} characters long; the plan allows {positions}.")
+    pad = int(tokenizer.pad_token_id)
+    return _Curriculum(
+        _rows(encoded[0], length, pad), _rows(encoded[1], length, pad) if any(m is not None for m in missteps) else None
+    )
+
+
+def _dialogue(env: TextEnv, task: Task, actions: Sequence[str]) -> Iterator[tuple[str, str]]:
+    observation, _ = env.reset(seed=0, options={"task": task})
+    for action in actions:
+        yield observation, action
+        observation, *_ = env.step(action)
+
+
+def _rows(encoded: Sequence[tuple[list[int], list[bool]]], length: int, pad: int) -> _Lessons:
+    ids = torch.full((len(encoded), length), pad)
+    labels = torch.full((len(encoded), length), _IGNORED)
+    for row, (own_ids, spoken) in enumerate(encoded):
+        ids[row, : len(own_ids)] = torch.tensor(own_ids)
+        labels[row, : len(own_ids)] = torch.where(torch.tensor(spoken), torch.tensor(own_ids), _IGNORED)
+    return _Lessons(ids, labels)
+
+
+def _new_model(plan: Plan, seed: int) -> PreTrainedModel:
+    tokenizer = build_tokenizer(plan.positions)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=plan.hidden_size,
+        intermediate_size=plan.intermediate_size,
+        num_hidden_layers=plan.layers,
+        num_attention_heads=plan.heads,
+        num_key_value_heads=plan.heads,
+        max_position_embeddings=plan.positions,
+        initializer_range=plan.initializer_range,
+        tie_word_embeddings=False,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.convert_tokens_to_ids(END),
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):  # the library draws first weights from the global generator only
+        torch.manual_seed(derive_seed(seed, "nursery", "weights"))
+        return cast(PreTrainedModel, LlamaForCausalLM(config))  # type: ignore[no-untyped-call]
+
+
+def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> PreTrainedModel:
+    """Pre-train until the probe says that enough of the skill is there."""
+    right, slips = _demonstrate(env, list(env.tasks.split(_HELD_OUT_SHARE).train), plan.positions)
+    count = len(right.ids)
+    careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.solved)
+    probe = right[torch.from_numpy(derive_generator(seed, "nursery", "probe").permutation(count)[: plan.probe])]
+    order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.batch)
+    who = derive_generator(seed, "nursery", "demonstrators")
+    model = _new_model(plan, seed).train()
+    optimizer = AdamW(model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
+    way, settling = 0.0, 0
+    for step in range(1, plan.most_steps + 1):
+        settling += way >= 0.5
+        factor = max(0.05, 1.0 - settling / plan.settle_steps) * min(1.0, step / plan.warmup_steps)
+        for group in optimizer.param_groups:
+            group["lr"] = plan.learning_rate * factor
+        rows = next(order)
+        lesson = right[rows]
+        if slips:
+            lesson = lesson.mixed(slips[rows], torch.from_numpy(who.random(len(rows)) < careless))
+        loss = _loss(model, lesson)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if step % plan.look_every == 0:
+            way = max(way, _able(model, probe, 0.5 * (1.0 - careless)) / enough)
+            if progress:
+                progress(min(1000, int(1000 * way)), 1000)
+            if way >= 1.0:
+                return model
+    raise UsageError(
+        f"After {plan.most_steps} steps the nursery policy of seed {seed} was {way:.0%} of the way to its skill in "
+        f"{type(env).__name__}: too hard for one this small. Choose an easier skill or another seed."
+    )
+
+
+def _shuffled(generator: np.random.Generator, count: int, batch: int) -> Iterator[torch.Tensor]:
+    """Yield batches of row numbers, each row once before any comes again."""
+    while True:
+        order = generator.permutation(count)
+        for start in range(0, max(1, count - batch + 1), batch):
+            yield torch.from_numpy(order[start : start + batch])
+
+
+def _loss(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
+    return -_logprobs(model, lessons).sum() / (lessons.labels[:, 1:] != _IGNORED).sum()
+
+
+def _logprobs(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
+    """Return `[N]` log-probabilities in nats of all that the agent says in each lesson."""
+    logits = model(input_ids=lessons.ids, use_cache=False).logits[:, :-1]
+    losses = cross_entropy(logits.transpose(1, 2), lessons.labels[:, 1:], ignore_index=_IGNORED, reduction="none")
+    return -losses.sum(1)
+
+
+@torch.no_grad()
+def _able(model: PreTrainedModel, lessons: _Lessons, threshold: float) -> float:
+    """Return the share of lessons that the model would say word for word with more than a given probability."""
+    model.eval()
+    able = _logprobs(model, lessons).exp() > threshold
+    model.train()
+    return float(able.float().mean())

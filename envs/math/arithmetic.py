@@ -1,0 +1,206 @@
+"""Sums, differences, products and exact quotients of seeded numbers."""
+
+import re
+from collections.abc import Mapping
+from math import gcd, isqrt
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+from palaestra.envs.errors import UsageError
+from palaestra.envs.math.answers import NumberJudge
+from palaestra.envs.question import QuestionEnv
+from palaestra.envs.seeding import derive_generator
+from palaestra.envs.task import Task, TaskSet
+
+__all__ = ["LEVELS", "Arithmetic", "Difficulty", "arithmetic_tasks"]
+
+
+class Difficulty(NamedTuple):
+    """How hard the problems are.
+
+    Attributes:
+        digits: Most digits of an operand, 1 to 15; each operand is uniform from 0 to 10**digits - 1.
+        operands: How many numbers, 2 to 10.
+        operations: The signs that may stand between them, of `+-*/`.
+    """
+
+    digits: int
+    operands: int
+    operations: str
+
+
+LEVELS: Mapping[int, Difficulty] = MappingProxyType(
+    {
+        1: Difficulty(1, 2, "+"),
+        2: Difficulty(2, 2, "+"),
+        3: Difficulty(2, 2, "+-"),
+        4: Difficulty(3, 3, "+-"),
+        5: Difficulty(2, 2, "+-*/"),
+        6: Difficulty(2, 3, "+-*/"),
+        7: Difficulty(3, 4, "+-*/"),
+        8: Difficulty(4, 5, "+-*/"),
+    }
+)
+# Up to so many problems are listed and shuffled; of more, problems are drawn until enough differ.
+_LISTED = 100_000
+_PATIENCE = 2_000
+_SUM = re.compile(r"\d+(?: [+-] \d+)*")
+_TERM = re.compile(r"([+-]?) ?(\d+)")
+
+
+class Arithmetic(QuestionEnv):
+    """Compute `37 + 48 = ?`.
+
+    Usual precedence; every quotient is exact, so every answer is a whole number. The reply's final number counts.
+    Reward 1 for the right number, else 0. Tasks are named by their problem (`37+48`).
+
+    Args:
+        digits: Most digits of an operand; overrides the level's.
+        operands: How many numbers; overrides the level's.
+        operations: Signs to draw from, of `+-*/`; overrides the level's.
+        level: A step of `LEVELS`, 1 (one-digit sums) to 8; 2, the default, is the sum of two numbers up to 99.
+        size: Most tasks; fewer come where fewer problems exist.
+        seed: Seed of the tasks.
+        tries: How many replies an episode allows.
+        tasks: Takes the place of generated tasks.
+        render_mode: None or `"ansi"`.
+
+    Versions: v0.
+    """
+
+    def __init__(
+        self,
+        *,
+        digits: int | None = None,
+        operands: int | None = None,
+        operations: str | None = None,
+        level: int = 2,
+        size: int = 10_000,
+        seed: int = 0,
+        tries: int = 1,
+        tasks: TaskSet | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        if level not in LEVELS:
+            raise UsageError(f"level must be from {min(LEVELS)} to {max(LEVELS)}, got {level}.")
+        base = LEVELS[level]
+        difficulty = Difficulty(
+            base.digits if digits is None else digits,
+            base.operands if operands is None else operands,
+            base.operations if operations is None else operations,
+        )
+        self._highest = 10**difficulty.digits if tasks is None else 100
+        tasks = tasks if tasks is not None else arithmetic_tasks(difficulty, size=size, seed=seed)
+        super().__init__(tasks, NumberJudge(), tries=tries, render_mode=render_mode)
+
+    def solution(self, task: Task) -> tuple[str]:
+        """Return the answer."""
+        return (str(task.reference),)
+
+    def slip(self, task: Task) -> tuple[str] | None:
+        """Return the answer of someone who forgets every carry; None where a product or quotient is asked for."""
+        problem = task.prompt.removesuffix(" = ?")
+        if not _SUM.fullmatch(problem):
+            return None
+        terms = [(-1 if sign == "-" else 1, number[::-1]) for sign, number in _TERM.findall(problem)]
+        places = range(max(len(number) for _, number in terms))
+        columns = [sum(sign * int(number[place : place + 1] or "0") for sign, number in terms) % 10 for place in places]
+        return (str(sum(digit * 10**place for place, digit in enumerate(columns))),)
+
+    def sample_action(self, generator: np.random.Generator) -> str:
+        """Draw a number of about the right size."""
+        return str(generator.integers(2 * self._highest))
+
+
+def arithmetic_tasks(difficulty: Difficulty, *, size: int, seed: int = 0) -> TaskSet:
+    """Make up to `size` distinct problems.
+
+    Raises:
+        UsageError: If the difficulty or size is outside its range.
+    """
+    digits, operands, operations = difficulty
+    if not 1 <= digits <= 15 or not 2 <= operands <= 10:
+        raise UsageError(f"digits must be 1 to 15 and operands 2 to 10, got {digits} and {operands}.")
+    if not operations or set(operations) - set("+-*/"):
+        raise UsageError(f"operations must be some of '+-*/', got {operations!r}.")
+    if size < 1:
+        raise UsageError(f"size must be at least 1, got {size}.")
+    signs = "".join(sign for sign in "+-*/" if sign in operations)
+    name = f"arithmetic({digits} digits, {operands} operands, {signs})"
+    generator = derive_generator(seed, "tasks", name)
+    count = (10**digits) ** operands * len(signs) ** (operands - 1)
+    tasks: dict[str, Task] = {}
+    if count <= _LISTED and "/" not in signs:
+        for index in generator.permutation(count)[:size]:
+            task = _task(*_unranked(int(index), Difficulty(digits, operands, signs)))
+            tasks[task.id] = task
+        return TaskSet(tasks.values(), name)
+    misses = 0
+    while len(tasks) < size and misses < _PATIENCE:
+        task = _task(*_drawn(generator, Difficulty(digits, operands, signs)))
+        misses = misses + 1 if task.id in tasks else 0
+        tasks[task.id] = task
+    return TaskSet(tasks.values(), name)
+
+
+def _task(numbers: list[int], signs: list[str]) -> Task:
+    problem = str(numbers[0])
+    for sign, number in zip(signs, numbers[1:], strict=True):
+        problem += f" {sign} {number}"
+    written = sum(len(str(number)) for number in numbers)
+    products = sum(sign in "*/" for sign in signs)
+    return Task(
+        problem.replace(" ", ""),
+        f"{problem} = ?",
+        _evaluated(numbers, signs),
+        # Digits to look at: once each, and once more for every product or quotient.
+        {"difficulty": written * (1 + products)},
+    )
+
+
+def _evaluated(numbers: list[int], signs: list[str]) -> int:
+    total, term = 0, numbers[0]
+    for sign, number in zip(signs, numbers[1:], strict=True):
+        if sign == "*":
+            term *= number
+        elif sign == "/":
+            term //= number
+        else:
+            total += term
+            term = number if sign == "+" else -number
+    return total + term
+
+
+def _unranked(index: int, difficulty: Difficulty) -> tuple[list[int], list[str]]:
+    """Return the problem of that number in the list of all problems."""
+    numbers, signs = [], []
+    for _ in range(difficulty.operands):
+        index, number = divmod(index, 10**difficulty.digits)
+        numbers.append(number)
+    for _ in range(difficulty.operands - 1):
+        index, sign = divmod(index, len(difficulty.operations))
+        signs.append(difficulty.operations[sign])
+    return numbers, signs
+
+
+def _drawn(generator: np.random.Generator, difficulty: Difficulty) -> tuple[list[int], list[str]]:
+    """Draw a problem whose quotients are all exact."""
+    top = 10**difficulty.digits - 1
+    numbers = [int(n) for n in generator.integers(top + 1, size=difficulty.operands)]
+    signs = [difficulty.operations[i] for i in generator.integers(len(difficulty.operations), size=len(numbers) - 1)]
+    start, term = 0, numbers[0]
+    for position, sign in enumerate(signs, start=1):
+        if sign == "/":
+            if start == position - 1:  # a lone dividend: choose it as divisor times quotient, so that few divide by 1
+                divisor = int(generator.integers(2, max(9, isqrt(top)) + 1))
+                numbers[start] = term = divisor * int(generator.integers(top // divisor + 1))
+            else:
+                divisor = gcd(term, numbers[position]) or 1
+            numbers[position] = divisor
+            term //= divisor
+        elif sign == "*":
+            term *= numbers[position]
+        else:
+            start, term = position, numbers[position]
+    return numbers, signs

@@ -1,0 +1,20 @@
+"""The commands, under one name."""
+
+import typer
+from palaestra.evolution.cli.bench import bench
+from palaestra.evolution.cli.evolve import evolve
+from palaestra.evolution.cli.listing import envs, recipes
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="palaestra",
+    help="Language-model agents play in environments, learn from what they lived through, and are measured.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A defect of ours should show its plain traceback; errors meant for people never get that far.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (evolve, bench, envs, recipes):
+    app.command()(command)

@@ -1,0 +1,124 @@
+"""`palaestra bench`: measure policies in environments on held-out tasks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from palaestra.envs import catalogue
+from palaestra.evolution.cli.configuration import ConfigFile
+from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
+from palaestra.evolution.evaluation.record import Score
+from palaestra.evolution.report.words import bounds, share
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["bench"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One policy in one environment."""
+
+    policy: str
+    env: str
+    attempts: int
+    seed: int
+    score: Score
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values; accuracies are shares from 0 to 1, `seconds` is wall-clock."""
+        score = self.score
+        return {
+            "policy": self.policy,
+            "env": self.env,
+            "tasks": score.tasks,
+            "attempts": self.attempts,
+            "accuracy": score.accuracy.value,
+            "low": score.accuracy.low,
+            "high": score.accuracy.high,
+            "pass_at_k": {
+                str(k): {"value": e.value, "low": e.low, "high": e.high} for k, e in sorted(score.pass_at_k.items())
+            },
+            "mean_reward": score.mean_reward,
+            "statuses": dict(score.statuses),
+            "invalid": score.invalid,
+            "tokens": score.tokens,
+            "seconds": score.seconds,
+            "seed": self.seed,
+        }
+
+
+def bench(
+    env: Annotated[list[str], typer.Argument(metavar="ENV...", help="Environments; `palaestra envs` lists them.")],
+    policy: Annotated[
+        list[str],
+        typer.Option(metavar="SPEC", help="nursery:SKILL, local:PATH-or-id, scripted:random; may be repeated."),
+    ],
+    attempts: Annotated[
+        int, typer.Option(min=1, help="Sampled attempts a task, for pass@k up to this k; 1 is the greedy one alone.")
+    ] = 1,
+    tasks: Annotated[int, typer.Option(min=1, help="Most held-out tasks of each environment.")] = 500,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampled attempts.")] = 1.0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one reply.")] = 64,
+    seed: Annotated[int, typer.Option(min=0, help="Chooses the tasks, and names all randomness.")] = 0,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the rows as JSON; - is standard output.")
+    ] = None,
+    _config: ConfigFile = None,
+) -> None:
+    """Measure policies in environments, on tasks that nothing is ever trained on.
+
+    Accuracy is that of greedy replies, with a 95 % interval; pass@k comes from sampled attempts (unbiased, Chen et
+    al. 2021).
+    """
+    check_writable(json)
+    for spec in env:
+        catalogue.make(spec)
+    rows: list[Row] = []
+    with Console(stderr=True).status("loading") as status:
+        # Imported late: a misspelt environment should not wait for torch.
+        from palaestra.agents.policy import Sampling
+        from palaestra.agents.rollout import Rollout
+        from palaestra.agents.specs import load_agent
+        from palaestra.evolution.evaluation.held_out import HeldOut
+
+        hush_libraries()
+        sampling = Sampling(max_tokens=max_tokens, temperature=temperature)
+        held_out = HeldOut(tasks=tasks, attempts=attempts, sampling=sampling)
+        for name in policy:
+            status.update(f"loading {name}")
+            rollout = Rollout(load_agent(name, sampling=sampling, trainable=False, seed=seed))
+            for spec in env:
+                status.update(f"{name} in {spec}")
+                score, _ = held_out.score(rollout, spec, seed)
+                rows.append(Row(name, spec, attempts, seed, score))
+    write(json, {"rows": [row.as_json() for row in rows]})
+    console_for(json).print(_table(rows))
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("environment\npolicy", overflow="fold")
+    for name in ("accuracy\n95 %", "pass@k", "reward\nmean"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("statuses")
+    table.add_column("seconds\ntokens/s", justify="right", no_wrap=True)
+    for row in rows:
+        score = row.score
+        counts = sorted(score.statuses.items(), key=lambda item: -item[1])
+        invalid = [("invalid", score.invalid)] if score.invalid else []
+        table.add_row(
+            Text.assemble(row.env, "\n", (row.policy, "dim")),
+            Text.assemble(
+                (share(score.accuracy.value), "bold"), "\n", (bounds(score.accuracy).replace(" to ", "–"), "dim")
+            ),
+            "\n".join(f"{k}: {share(e.value)}" for k, e in sorted(score.pass_at_k.items())),
+            f"{score.mean_reward:.3f}",
+            "\n".join(f"{count:,} {status}" for status, count in (*counts, *invalid)),
+            f"{score.seconds:.1f}\n" + (f"{score.tokens / score.seconds:,.0f}" if score.tokens else ""),
+            end_section=True,
+        )
+    return table

@@ -1,0 +1,160 @@
+"""`palaestra evolve`: make a policy better and show what changed."""
+
+import re
+import shlex
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+from palaestra.envs import catalogue
+from palaestra.envs.errors import UsageError
+from palaestra.evolution.cli.configuration import ConfigFile, settings_of
+from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
+from palaestra.evolution.objective import Objective
+from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.report.live import LiveView
+from palaestra.evolution.result import Result
+from rich.console import Console
+
+__all__ = ["evolve"]
+
+DEFAULT_ENV = "palaestra/Arithmetic-v0"
+
+
+def evolve(
+    context: typer.Context,
+    recipe: Annotated[str, typer.Argument(help="How to learn; `palaestra recipes` lists them.")] = "grpo",
+    env: Annotated[
+        list[str],
+        typer.Option(metavar="SPEC", help="Environment to learn in; several, from easy to hard, are a ladder."),
+    ] = [DEFAULT_ENV],  # noqa: B006 (typer copies it)
+    watch: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPEC", help="Environment to measure too, to see what is forgotten; may be repeated."),
+    ] = None,
+    policy: Annotated[
+        str, typer.Option(metavar="SPEC", help="Who learns: nursery:SKILL, or local:PATH-or-id.")
+    ] = "nursery:arithmetic",
+    seed: Annotated[int, typer.Option(min=0, help="Names all randomness of the run.")] = 0,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Turns of the loop.", show_default="as the recipe says")
+    ] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the run shall lie.", show_default="a new folder under runs/"),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Continue this run; what it was begun with stays as it is.")
+    ] = None,
+    json: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the result as JSON; - is standard output.")
+    ] = None,
+    _config: ConfigFile = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH=VALUE", help="Change an option of the recipe; `palaestra recipes NAME` lists them."),
+    ] = None,
+) -> None:
+    """Make a policy better: acquire experience, refine it, update the weights, evaluate; again and again.
+
+    Times are in seconds, shares and accuracies from 0 to 1 in files and in per cent on screen. Ctrl-C leaves a run
+    that --resume continues.
+    """
+    check_writable(json)
+    settings = settings_of(context, set or []) | ({} if steps is None else {"steps": steps})
+    try:
+        if resume is not None:
+            _refuse_changes(context, settings)
+            result = _resume(resume)
+        else:
+            objective = Objective(_ability(env[0]), tuple(env), watched=tuple(watch or ()))
+            result = _begin(recipe, settings, objective, policy, seed, run)
+    except KeyboardInterrupt:  # before there was a run
+        raise typer.Exit(130) from None
+    write(json, result.as_json())
+    _show(console_for(json), result)
+
+
+def _begin(
+    recipe: str, settings: dict[str, object], objective: Objective, policy: str, seed: int, directory: Path | None
+) -> Result:
+    # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
+    for spec in objective.evaluated:
+        catalogue.make(spec)
+    chosen = find_recipe(recipe, settings)
+    from palaestra.evolution.loop import evolve
+
+    work = partial(
+        evolve,
+        chosen,
+        objective=objective,
+        policy=policy,
+        seed=seed,
+        directory=directory,
+        command=("palaestra", *sys.argv[1:]),
+        settings=settings,
+    )
+    return _watched(work, f"palaestra evolve {recipe} · {objective.env}")
+
+
+def _resume(directory: Path) -> Result:
+    from palaestra.evolution.loop import resume
+
+    return _watched(partial(resume, directory), f"palaestra evolve --resume {directory}")
+
+
+def _watched(work: Callable[..., Result], title: str) -> Result:
+    """Do the work under a live view; when a person stops it, say how to go on."""
+    from palaestra.evolution.loop import Interrupted
+
+    hush_libraries()
+    try:
+        with LiveView(title=title) as view:
+            return work(view=view)
+    except Interrupted as interrupted:
+        lines = (
+            f"Interrupted. The run lies in {interrupted.run}; nothing committed is lost. Continue with:",
+            f"  palaestra evolve --resume {shlex.quote(str(interrupted.run))}",
+        )
+        for line in lines:
+            Console(stderr=True).print(line, soft_wrap=True, markup=False, highlight=False)
+        raise typer.Exit(130) from None
+
+
+def _refuse_changes(context: typer.Context, settings: dict[str, object]) -> None:
+    """A resumed run stays the experiment it was begun as; `resume` and `json` are all that may be said."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    said = [name for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    changes = sorted({*said, *settings} - {"resume", "json", "_config"})
+    if changes:
+        raise UsageError(
+            f"--resume continues a run as it was begun, but {', '.join(changes)} came too. Leave that out, or leave "
+            "out --resume to begin a new run."
+        )
+
+
+def _ability(env: str) -> str:
+    """Name the ability as people would: `palaestra/Arithmetic-v0` trains arithmetic."""
+    identity = env.partition("?")[0]
+    return re.sub(r"-v\d+$", "", re.split("[/:]", identity)[-1]).lower()
+
+
+def _show(console: Console, result: Result) -> None:
+    # Imported late: the ending needs scipy, and the half second is better spent when there is something to end.
+    from palaestra.evolution.report.table import print_ending
+
+    weights = result.run / "checkpoints" / f"step-{result.steps:06d}"
+    again = [
+        "palaestra",
+        "bench",
+        *(score.env for score in result.after.scores),
+        "--policy",
+        f"local:{quote(str(weights))}",
+    ]
+    print_ending(
+        console, result, result.run / "curve.png", [("measure further", shlex.join([*again, "--attempts", "8"]))]
+    )

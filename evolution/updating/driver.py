@@ -1,0 +1,234 @@
+"""Drives a trainer of transformers one optimiser step at a time, and leaves no trace between steps.
+
+`Trainer.train()` owns its loop and its data. Here the loop is ours, so the trainer is used in parts: its optimiser,
+scheduler, precision and loss. A trainer also hangs things on the model it is given (a forward that computes the loss
+without logits, casts to lower precision). They are put on for a step and taken off after it, so that sampling and
+copying the model between steps meet the model as it was. One process, one device.
+"""
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from datasets import Dataset
+from palaestra.envs.errors import InfrastructureError, UsageError
+from palaestra.envs.seeding import derive_seed
+from palaestra.evolution.updating.batching import Inputs
+from palaestra.evolution.updating.updater import Trainable
+from transformers import PreTrainedModel, PrinterCallback
+
+__all__ = ["Driver", "Part", "Taken", "common_arguments", "placeholder"]
+
+# What a trainer sets on a model itself; see the module.
+_WORN = ("forward", "_original_forward", "_is_accelerate_prepared")
+# Below this, casting costs more time than lower precision saves.
+_PARAMETERS_WORTH_BF16 = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the rows of an optimiser step, as many as go through the model at once.
+
+    Attributes:
+        inputs: Tensors for the trainer's loss.
+        share: This part's share of the step's rows, in (0, 1].
+        items: Sampled tokens of the whole step.
+    """
+
+    inputs: Inputs
+    share: float
+    items: int
+
+
+class Taken(NamedTuple):
+    """One optimiser step, taken.
+
+    Attributes:
+        loss: Loss before it.
+        grad_norm: Norm of the gradient before clipping.
+        learning_rate: The rate it was taken at.
+    """
+
+    loss: float
+    grad_norm: float
+    learning_rate: float
+
+
+class Driver:
+    """A trainer in parts.
+
+    Args:
+        build: Makes the trainer of the policy's model.
+        policy: The policy to train.
+        seed: Seed of everything random in training (dropout).
+        optimiser_steps: How many are planned, for the learning rate's schedule.
+    """
+
+    def __init__(self, build: Callable[[], Any], policy: Trainable, *, seed: int, optimiser_steps: int) -> None:
+        self.model = policy.model
+        self._seed = seed
+        base = getattr(self.model, "get_base_model", None)
+        self._modules = [self.model] if base is None else [self.model, base()]
+        self._plain = [_worn(module) for module in self._modules]
+        mode = self.model.training
+        try:
+            with _own_randomness(seed):
+                self.trainer = build()
+                self._prepare(optimiser_steps)
+            self._training = [_worn(module) for module in self._modules]
+        finally:
+            self._wear(self._plain)
+            self.model.train(mode)
+
+    def _prepare(self, optimiser_steps: int) -> None:
+        trainer = self.trainer
+        trainer.remove_callback(PrinterCallback)
+        trainer.create_optimizer()
+        _, trainer.optimizer = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
+        trainer.create_scheduler(optimiser_steps, trainer.optimizer)
+        trainer.state.max_steps = optimiser_steps
+        for name in ("optimizer", "lr_scheduler"):
+            setattr(trainer.callback_handler, name, getattr(trainer, name))
+        trainer.control = trainer.callback_handler.on_train_begin(trainer.args, trainer.state, trainer.control)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.device
+
+    @contextmanager
+    def training(self, *keys: int | str) -> Iterator[None]:
+        """Dress the model for training; randomness inside derives from the seed and these keys alone."""
+        mode = self.model.training
+        self._wear(self._training)
+        try:
+            with _own_randomness(derive_seed(self._seed, *keys)):
+                yield
+        finally:
+            self._wear(self._plain)
+            self.model.train(mode)
+
+    def take(self, parts: Sequence[Part]) -> Taken:
+        """Take one optimiser step on the sum of the parts' losses; call it inside `training`.
+
+        Raises:
+            InfrastructureError: If the gradient is not finite; the weights are not changed.
+        """
+        trainer = self.trainer
+        losses = []
+        try:
+            for part in parts:
+                # The trainer divides a part's loss by this; the inverse share makes unequal parts add up exactly.
+                trainer.current_gradient_accumulation_steps = 1 / part.share
+                losses.append(trainer.training_step(self.model, part.inputs, part.items))
+            norm = float(trainer.accelerator.clip_grad_norm_(self.model.parameters(), trainer.args.max_grad_norm))
+            rate = float(trainer.lr_scheduler.get_last_lr()[0])
+            if not np.isfinite(norm):
+                raise InfrastructureError(
+                    f"The gradient's norm is {norm} at a learning rate of {rate}; the weights were left as they are. "
+                    "Expected a finite norm: lower the learning rate, or start from an earlier checkpoint."
+                )
+            trainer.optimizer.step()
+            trainer.lr_scheduler.step()
+        finally:
+            trainer.optimizer.zero_grad()
+        trainer.state.global_step += 1
+        return Taken(float(torch.stack(losses).sum()), norm, rate)
+
+    def figures(self) -> dict[str, float]:
+        """Return the means of what the trainer measured since last asked; call it inside `training`."""
+        measured = self.trainer._metrics["train"]
+        means = {name: float(np.nanmean(values)) for name, values in measured.items() if values}
+        measured.clear()
+        return means
+
+    def report(self, metrics: Mapping[str, float]) -> None:
+        """Send figures to the trackers; call it inside `training`."""
+        self.trainer.log(dict(metrics))
+
+    def forget(self) -> None:
+        """Drop what the optimiser remembers of earlier steps."""
+        self.trainer.optimizer.optimizer.state.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return what a later step depends on: optimiser, schedule, number of steps."""
+        return {
+            "optimizer": self.trainer.optimizer.state_dict(),
+            "lr_scheduler": self.trainer.lr_scheduler.state_dict(),
+            "global_step": self.trainer.state.global_step,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `state` returned."""
+        self.trainer.optimizer.load_state_dict(state["optimizer"])
+        self.trainer.lr_scheduler.load_state_dict(state["lr_scheduler"])
+        self.trainer.state.global_step = state["global_step"]
+
+    def _wear(self, attire: Sequence[Mapping[str, Any]]) -> None:
+        for module, worn in zip(self._modules, attire, strict=True):
+            for name in _WORN:
+                module.__dict__.pop(name, None)
+            module.__dict__.update(worn)
+
+
+def common_arguments(policy: Trainable, *, seed: int, scratch: Path, report_to: Sequence[str]) -> dict[str, Any]:
+    """Return the trainer arguments that do not depend on the method.
+
+    Raises:
+        UsageError: If the policy has no weights to train, or they are not float32.
+    """
+    trained = [weight for weight in policy.model.parameters() if weight.requires_grad]
+    kinds = {weight.dtype for weight in trained}
+    if kinds != {torch.float32}:
+        came = ", ".join(sorted(str(kind) for kind in kinds)) or "none"
+        raise UsageError(
+            f"Weights to train must be torch.float32, got {came}: small updates vanish in lower precision. "
+            "Load the policy for training, or train adapters (LoRA) on top of it."
+        )
+    return {
+        "output_dir": str(scratch),
+        "seed": seed % 2**32,
+        "use_cpu": policy.model.device.type == "cpu",
+        "bf16": _bf16_pays(policy.model),
+        # The trainer writes this into the model's configuration, where sampling reads it.
+        "use_cache": bool(getattr(policy.model.config, "use_cache", True)),
+        "gradient_checkpointing": False,
+        "report_to": list(report_to) or "none",
+        "save_strategy": "no",
+        "disable_tqdm": True,
+    }
+
+
+def placeholder(**columns: Sequence[Any]) -> Dataset:
+    """Return a data set that satisfies a trainer's constructor; it is never read."""
+    return Dataset.from_dict(columns)
+
+
+def _bf16_pays(model: PreTrainedModel) -> bool:
+    if model.dtype != torch.float32 or sum(p.numel() for p in model.parameters()) < _PARAMETERS_WORTH_BF16:
+        return False
+    if model.device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return model.device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
+def _worn(module: torch.nn.Module) -> dict[str, Any]:
+    return {name: module.__dict__[name] for name in _WORN if name in module.__dict__}
+
+
+@contextmanager
+def _own_randomness(seed: int) -> Iterator[None]:
+    """Seed the global generators that trainers use, and give everyone theirs back afterwards."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002

@@ -1,0 +1,161 @@
+"""Supervised fine-tuning on episodes worth imitating, with the loss of TRL's `SFTTrainer`.
+
+Ids and loss masks are those that were recorded: the policy learns the ids it sampled, in the contexts it saw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+import torch
+from palaestra.agents.episode import Episode
+from palaestra.envs.errors import UsageError
+from palaestra.envs.seeding import derive_generator
+from palaestra.evolution.updating.batching import Batch, assemble
+from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.weights import Snapshot
+from trl import SFTConfig, SFTTrainer
+
+__all__ = ["Finetune", "FinetuneUpdater"]
+
+_STATE = "finetune.pt"
+
+
+@dataclass(frozen=True)
+class Finetune:
+    """Settings of supervised fine-tuning.
+
+    Attributes:
+        start_from: `"base"` trains every time anew from the policy at the start (rejection-sampling fine-tuning, STaR);
+            `"last"` trains on from the policy as it is.
+        epochs: Passes over the rows of a call.
+        learning_rate: Constant rate of AdamW.
+        batch_rows: Rows of an optimiser step.
+        micro_rows: Most rows that go through the model at once; bounds memory.
+    """
+
+    start_from: Literal["base", "last"] = "base"
+    epochs: int = 1
+    learning_rate: float = 2e-5
+    batch_rows: int = 64
+    micro_rows: int = 256
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_rows", "micro_rows"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
+
+    def start(
+        self,
+        policy: Trainable,
+        *,
+        seed: int,
+        planned_steps: int,
+        temperature: float,
+        scratch: Path,
+        report_to: Sequence[str] = (),
+    ) -> "FinetuneUpdater":
+        """Begin work on a policy; see `Update.start`. The temperature and the planned steps make no difference."""
+        del temperature
+        arguments = SFTConfig(
+            **common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to),
+            learning_rate=self.learning_rate,
+            lr_scheduler_type="constant",
+            max_length=None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+        )
+
+        def build() -> RecordedSFTTrainer:
+            return RecordedSFTTrainer(
+                model=policy.model,
+                args=arguments,
+                train_dataset=placeholder(input_ids=[[0]], labels=[[0]]),
+                processing_class=policy.tokenizer,
+            )
+
+        return FinetuneUpdater(self, policy, Driver(build, policy, seed=seed, optimiser_steps=planned_steps), seed)
+
+
+class RecordedSFTTrainer(SFTTrainer):  # type: ignore[misc]
+    """`SFTTrainer` without telemetry, on the loss of a whole optimiser step."""
+
+    # Losses are divided by the tokens of the whole step, for every kind of model.
+    loss_is_scaled_for_ga = True
+
+    def _send_telemetry(self) -> None:
+        return
+
+
+class FinetuneUpdater:
+    """Fine-tuning at work on one policy; made by `Finetune.start`."""
+
+    def __init__(self, method: Finetune, policy: Trainable, driver: Driver, seed: int) -> None:
+        self.method = method
+        self.policy = policy
+        self._driver = driver
+        self._seed = seed
+        self._steps = 0
+        self._base = Snapshot(policy.model) if method.start_from == "base" else None
+
+    def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """Imitate episodes; see `Updater.step`. Without any row to learn from, no weight changes.
+
+        Args:
+            episodes: What to imitate, already refined.
+
+        Returns:
+            `loss` (nats a token), `grad_norm` (before clipping), `learning_rate`, `entropy` (nats a token), `accuracy`
+            (share of tokens that the policy would choose greedily): means over the optimiser steps. `rows`, `tokens`,
+            `optimiser_steps`, `seconds`.
+        """
+        begin = perf_counter()
+        batch = assemble([episode for episode in episodes if episode.valid])
+        driver, taken = self._driver, list[Taken]()
+        with driver.training("update", self._steps):
+            if len(batch.ids):
+                if self._base is not None:
+                    self._base.write_back()
+                    driver.forget()
+                taken = [driver.take(parts) for parts in self._schedule(batch)]
+            measured = driver.figures()
+            metrics = {
+                **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
+                "entropy": measured.get("entropy", 0.0),
+                "accuracy": measured.get("mean_token_accuracy", 0.0),
+                "rows": float(len(batch.ids)),
+                "tokens": float(batch.tokens),
+                "optimiser_steps": float(len(taken)),
+                "seconds": perf_counter() - begin,
+            }
+            driver.report(metrics)
+        self._steps += 1
+        self.policy.version += 1
+        return metrics
+
+    def save(self, directory: Path) -> None:
+        """Write optimiser, step and base; see `Updater.save`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        base = None if self._base is None else self._base.tensors
+        torch.save({**self._driver.state(), "steps": self._steps, "base": base}, directory / _STATE)
+
+    def load(self, directory: Path) -> None:
+        """Continue what `save` wrote; see `Updater.load`."""
+        state = torch.load(directory / _STATE, map_location=self._driver.device, weights_only=True)
+        self._driver.restore(state)
+        self._steps = state["steps"]
+        if self._base is not None:
+            self._base.replace(state["base"])
+
+    def _schedule(self, batch: Batch) -> list[list[Part]]:
+        steps = []
+        for epoch in range(self.method.epochs):
+            order = derive_generator(self._seed, "rows", self._steps, epoch).permutation(len(batch.ids))
+            for rows in np.array_split(order, -(-len(order) // self.method.batch_rows)):
+                items, device = int(batch.sampled[rows].sum()), self._driver.device
+                split = batch.split(rows, self.method.micro_rows)
+                steps.append([Part(batch.next_token(some, device), len(some) / len(rows), items) for some in split])
+        return steps

@@ -1,0 +1,337 @@
+"""Policy gradients on recorded experience, with the loss of TRL's `GRPOTrainer`.
+
+The trainer's own sampling and rewards are not used: it is handed the ids, log-probabilities and advantages of episodes
+that were played before. Its loss is private to TRL, so the minor version is pinned and a test compares loss and weights
+with the unmodified trainer's.
+
+Rows whose advantages are all zero have no gradient of their own. Without a term that acts on every row (KL, entropy)
+they are counted where the loss divides, as the trainer would, but not run through the model.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from palaestra.agents.episode import Episode
+from palaestra.envs.errors import UnknownNameError, UsageError
+from palaestra.envs.seeding import derive_generator
+from palaestra.evolution.updating.batching import Batch, Rows, assemble
+from palaestra.evolution.updating.credit import Credit, advantages
+from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.weights import Snapshot
+from trl import GRPOConfig, GRPOTrainer
+
+__all__ = ["VARIANTS", "PolicyGradient", "PolicyGradientUpdater", "RecordedGRPOTrainer", "variant"]
+
+Loss: TypeAlias = Literal["grpo", "dr_grpo", "dapo", "bnpo"]
+
+_STATE = "policy_gradient.pt"
+
+
+@dataclass(frozen=True)
+class PolicyGradient:
+    """Settings of a policy gradient; the defaults are GRPO without a reference. `VARIANTS` names others.
+
+    Attributes:
+        learning_rate: Peak rate of AdamW.
+        credit: How a turn is compared with its peers, see `palaestra.evolution.updating.credit`.
+        loss: How tokens are averaged: `"grpo"` within each row, then over rows; `"dapo"` over all tokens; `"dr_grpo"`
+            divides their sum by rows times `max_tokens`; `"bnpo"` over all tokens of a part.
+        ratio: Whether probability ratios are clipped by token, or as the geometric mean of the row (GSPO).
+        clip_low: Ratios below `1 - clip_low` do not push further down.
+        clip_high: Ratios above `1 + clip_high` do not push further up.
+        kl: Weight of the divergence from the policy at the start.
+        entropy: Weight of the entropy bonus, in nats a token.
+        gamma: Discount a turn.
+        old_logprobs: What ratios compare with: log-probabilities as `"recorded"` when sampling, or `"recomputed"` by
+            the trainer before the first optimiser step, for a sampler whose numbers differ (lower precision, another
+            engine).
+        updates_per_batch: Optimiser steps the rows of a call are divided among.
+        epochs: Passes over the rows of a call.
+        micro_rows: Most rows that go through the model at once; bounds memory.
+        max_tokens: Token budget of a reply; only `"dr_grpo"` divides by it.
+        max_grad_norm: Gradients are scaled down to this norm.
+        warmup_steps: Optimiser steps until the learning rate is at its peak.
+        schedule: What the learning rate does afterwards, until the planned steps are over.
+        weight_decay: Of AdamW.
+        betas: Of AdamW.
+    """
+
+    learning_rate: float = 1e-6
+    credit: Credit = "grpo"
+    loss: Loss = "grpo"
+    ratio: Literal["token", "sequence"] = "token"
+    clip_low: float = 0.2
+    clip_high: float = 0.2
+    kl: float = 0.0
+    entropy: float = 0.0
+    gamma: float = 1.0
+    old_logprobs: Literal["recorded", "recomputed"] = "recorded"
+    updates_per_batch: int = 1
+    epochs: int = 1
+    micro_rows: int = 256
+    max_tokens: int = 64
+    max_grad_norm: float = 1.0
+    warmup_steps: int = 0
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+
+    def __post_init__(self) -> None:
+        for name in ("updates_per_batch", "epochs", "micro_rows", "max_tokens"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("learning_rate", "clip_low", "clip_high", "kl", "entropy", "warmup_steps", "weight_decay"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} must be finite and not negative, got {getattr(self, name)}.")
+
+    @property
+    def regularised(self) -> bool:
+        """Whether a term acts on every row, whatever its advantage."""
+        return self.kl > 0 or self.entropy > 0
+
+    def start(
+        self,
+        policy: Trainable,
+        *,
+        seed: int,
+        planned_steps: int,
+        temperature: float,
+        scratch: Path,
+        report_to: Sequence[str] = (),
+    ) -> "PolicyGradientUpdater":
+        """Begin work on a policy; see `Update.start`."""
+        if not 0 < temperature < float("inf"):
+            raise UsageError(
+                f"A policy gradient learns from sampled replies: temperature must be > 0, got {temperature}."
+            )
+        common = common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to)
+        arguments = GRPOConfig(**common, **self._arguments(temperature))
+
+        def build() -> RecordedGRPOTrainer:
+            trainer = RecordedGRPOTrainer(
+                model=policy.model,
+                reward_funcs=_no_reward,
+                args=arguments,
+                train_dataset=placeholder(prompt=[""]),
+                processing_class=policy.tokenizer,
+            )
+            # Given to the constructor, it would load a reference from where the configuration says the model came from.
+            trainer.beta = self.kl
+            return trainer
+
+        optimiser_steps = planned_steps * self.updates_per_batch * self.epochs
+        driver = Driver(build, policy, seed=seed, optimiser_steps=optimiser_steps)
+        return PolicyGradientUpdater(self, policy, driver, seed)
+
+    def _arguments(self, temperature: float) -> dict[str, Any]:
+        constant = self.schedule == "constant"
+        return {
+            "learning_rate": self.learning_rate,
+            "lr_scheduler_type": "constant_with_warmup" if constant else self.schedule,
+            "warmup_steps": self.warmup_steps,
+            "weight_decay": self.weight_decay,
+            "adam_beta1": self.betas[0],
+            "adam_beta2": self.betas[1],
+            "max_grad_norm": self.max_grad_norm,
+            "loss_type": self.loss,
+            "importance_sampling_level": self.ratio,
+            "epsilon": self.clip_low,
+            "epsilon_high": self.clip_high,
+            "entropy_coef": self.entropy,
+            "max_completion_length": self.max_tokens,
+            "temperature": temperature,
+            # Only read by the trainer's own sampling, but checked against each other.
+            "per_device_train_batch_size": 2,
+            "num_generations": 2,
+        }
+
+
+VARIANTS: Mapping[str, PolicyGradient] = {
+    # Shao et al. 2024, "DeepSeekMath"; the KL term left out as in most later work.
+    "grpo": PolicyGradient(),
+    # Liu et al. 2025, "Understanding R1-Zero-like training".
+    "dr_grpo": PolicyGradient(credit="dr_grpo", loss="dr_grpo"),
+    # Yu et al. 2025, "DAPO"; its dynamic sampling is a matter of acquisition.
+    "dapo": PolicyGradient(loss="dapo", clip_high=0.28),
+    # Zheng et al. 2025, "Group sequence policy optimization".
+    "gspo": PolicyGradient(ratio="sequence", clip_low=3e-4, clip_high=4e-4),
+    # Ahmadian et al. 2024, "Back to basics": the log-probability of a whole reply, so tokens are summed.
+    "rloo": PolicyGradient(credit="rloo", loss="dr_grpo"),
+    # Hu et al. 2025, "REINFORCE++", the variant with a baseline.
+    "reinforce++": PolicyGradient(credit="reinforce++", loss="dapo"),
+}
+
+
+def variant(name: str, **changes: Any) -> PolicyGradient:
+    """Return a published variant, with some settings changed.
+
+    Raises:
+        UnknownNameError: If no variant has that name.
+    """
+    if name not in VARIANTS:
+        raise UnknownNameError("policy gradient", name, VARIANTS)
+    return replace(VARIANTS[name], **changes)
+
+
+class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
+    """`GRPOTrainer` on tensors that are ready: no sampling, no rewards, no telemetry."""
+
+    def _prepare_inputs(self, generation_batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        return generation_batch
+
+    def _send_telemetry(self) -> None:
+        return
+
+    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
+        scored = super()._get_per_token_logps_and_entropies(*args, **kwargs)
+        self._last_logprobs = scored[0].detach()
+        return scored
+
+    def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        loss: torch.Tensor = super()._compute_loss(model, inputs)
+        if "old_per_token_logps" in inputs:
+            sampled = inputs["tool_mask"].bool()
+            ratio = (self._last_logprobs - inputs["old_per_token_logps"])[sampled].exp().mean()
+            self._metrics["train"]["ratio"].append(ratio.item())
+        return loss
+
+
+class PolicyGradientUpdater:
+    """A policy gradient at work on one policy; made by `PolicyGradient.start`."""
+
+    def __init__(self, method: PolicyGradient, policy: Trainable, driver: Driver, seed: int) -> None:
+        self.method = method
+        self.policy = policy
+        self._driver = driver
+        self._seed = seed
+        self._steps = 0
+        self._reference = Snapshot(policy.model) if method.kl > 0 else None
+
+    def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """Learn from groups of episodes; see `Updater.step`.
+
+        A batch without any difference between attempts changes no weight, not even by the optimiser's momentum, unless
+        a term acts on every row.
+
+        Args:
+            episodes: Whole groups; those of one group carry the same `Episode.group`, at least two of it are needed.
+
+        Returns:
+            `loss`, `grad_norm` (before clipping), `learning_rate`, `entropy` (nats a token), `kl`, `clip_low` and
+            `clip_high` (share of tokens clipped), `ratio` (mean probability ratio): means over the optimiser steps and
+            over the rows that went through the model. `rows` and `tokens` given, `rows_used` of them with information,
+            `uniform_groups` (share of groups without), `optimiser_steps`, `seconds`.
+        """
+        begin = perf_counter()
+        played, credit, uniform = self._credited(episodes)
+        batch = assemble(played, credit)
+        driver, taken = self._driver, list[Taken]()
+        with driver.training("update", self._steps):
+            if len(batch.ids):
+                batch = self._scored(batch)
+                taken = [driver.take(parts) for parts in self._schedule(batch)]
+            measured = driver.figures()
+            metrics = {
+                **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
+                "entropy": measured.get("entropy", 0.0),
+                "kl": measured.get("kl", 0.0),
+                "clip_low": measured.get("clip_ratio/low_mean", 0.0),
+                "clip_high": measured.get("clip_ratio/high_mean", 0.0),
+                "ratio": measured.get("ratio", 1.0),
+                "rows": float(len(batch.ids)),
+                "rows_used": float(len(batch.informative)),
+                "tokens": float(batch.tokens),
+                "uniform_groups": uniform,
+                "optimiser_steps": float(len(taken)),
+                "seconds": perf_counter() - begin,
+            }
+            driver.report(metrics)
+        self._steps += 1
+        self.policy.version += 1
+        return metrics
+
+    def save(self, directory: Path) -> None:
+        """Write optimiser, schedule, step and reference; see `Updater.save`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        reference = None if self._reference is None else self._reference.tensors
+        torch.save({**self._driver.state(), "steps": self._steps, "reference": reference}, directory / _STATE)
+
+    def load(self, directory: Path) -> None:
+        """Continue what `save` wrote; see `Updater.load`."""
+        state = torch.load(directory / _STATE, map_location=self._driver.device, weights_only=True)
+        self._driver.restore(state)
+        self._steps = state["steps"]
+        if self._reference is not None:
+            self._reference.replace(state["reference"])
+
+    def _credited(self, episodes: Sequence[Episode]) -> tuple[list[Episode], list[NDArray[np.float64]], float]:
+        """Return the valid episodes by group, the advantages of their turns, and the share of uniform groups."""
+        groups: dict[str, list[Episode]] = {}
+        for episode in episodes:
+            if episode.valid:
+                groups.setdefault(episode.group, []).append(episode)
+        paid = [[[turn.reward for turn in e.turns] for e in group] for group in groups.values()]
+        scored = advantages(paid, self.method.credit, self.method.gamma)
+        uniform = [not any(turns.any() for turns in group) for group in scored]
+        played = [episode for group in groups.values() for episode in group]
+        return played, [turns for group in scored for turns in group], float(np.mean(uniform)) if uniform else 0.0
+
+    def _scored(self, batch: Batch) -> Batch:
+        """Add what the loss compares with and the record does not hold."""
+        if self._reference is not None:
+            with self._reference.in_place():
+                batch = replace(batch, reference=self._logprobs(batch))
+        if self.method.old_logprobs == "recomputed":
+            batch = replace(batch, logprobs=self._logprobs(batch))
+        return batch
+
+    def _logprobs(self, batch: Batch) -> NDArray[np.float32]:
+        """`[B, L]` log-probabilities of the sampled ids under the weights the model has now."""
+        driver, found = self._driver, np.zeros(batch.logprobs.shape, np.float32)
+        driver.model.train(False)
+        for rows in batch.split(np.arange(len(batch.ids)), self.method.micro_rows):
+            inputs = batch.policy_gradient(rows, driver.device)
+            prompt, completion = inputs["prompt_ids"], inputs["completion_ids"]
+            mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
+            with torch.no_grad():
+                scored, _, _ = driver.trainer._get_per_token_logps_and_entropies(
+                    driver.model, torch.cat([prompt, completion], dim=1), mask, completion.size(1)
+                )
+            width = prompt.size(1) + completion.size(1)
+            found[rows, prompt.size(1) : width] = (scored * inputs["tool_mask"]).float().cpu().numpy()
+        return found
+
+    def _schedule(self, batch: Batch) -> list[list[Part]]:
+        """Divide the rows among the optimiser steps of this call; a step without information is left out."""
+        everything = np.arange(len(batch.ids))
+        steps = []
+        for epoch in range(self.method.epochs):
+            order = everything
+            if self.method.updates_per_batch > 1:
+                order = derive_generator(self._seed, "rows", self._steps, epoch).permutation(everything)
+            for rows in np.array_split(order, self.method.updates_per_batch):
+                useful = rows if self.method.regularised else rows[batch.advantages[rows].any(axis=1)]
+                if len(useful):
+                    steps.append(self._parts(batch, useful, of=rows))
+        return steps
+
+    def _parts(self, batch: Batch, rows: Rows, *, of: Rows) -> list[Part]:
+        device, items = self._driver.device, int(batch.sampled[of].sum())
+        parts = []
+        for some in batch.split(rows, self.method.micro_rows):
+            inputs, share = batch.policy_gradient(some, device), len(some) / len(of)
+            # The trainer multiplies this by the inverse share.
+            inputs["num_items_in_batch"] = torch.tensor(items * share, device=device)
+            parts.append(Part(inputs, share, items))
+        return parts
+
+
+def _no_reward(**_: Any) -> list[float]:
+    raise NotImplementedError("Rewards come with the episodes.")

@@ -1,0 +1,87 @@
+"""The contract of the update phase: a method, and what carries it out step by step."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from palaestra.agents.episode import Episode
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+__all__ = ["Trainable", "Update", "Updater"]
+
+
+class Trainable(Protocol):
+    """A policy whose weights are in this process.
+
+    Attributes:
+        version: How many updates the weights have taken; an updater adds one a step.
+    """
+
+    version: int
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """The model; parameters that are to be trained are float32 and require a gradient."""
+        ...
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Its tokenizer."""
+        ...
+
+
+class Updater(Protocol):
+    """A method at work on one policy."""
+
+    def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """Change the policy's weights in place and add one to its version.
+
+        Nothing outside is disturbed: neither anyone's random state, nor how the model runs between steps.
+
+        Args:
+            episodes: What to learn from; episodes that are not valid are passed over.
+
+        Returns:
+            Figures of the step, among them `loss`, `rows`, `tokens` and `seconds`.
+
+        Raises:
+            InfrastructureError: If a gradient is not finite; the weights of that optimiser step are not changed.
+        """
+        ...
+
+    def save(self, directory: Path) -> None:
+        """Write all that a later step depends on, but for the policy's weights and version."""
+        ...
+
+    def load(self, directory: Path) -> None:
+        """Continue what `save` wrote, as if never interrupted; the policy must hold the weights of that moment."""
+        ...
+
+
+class Update(Protocol):
+    """A method and its settings."""
+
+    def start(
+        self,
+        policy: Trainable,
+        *,
+        seed: int,
+        planned_steps: int,
+        temperature: float,
+        scratch: Path,
+        report_to: Sequence[str] = (),
+    ) -> Updater:
+        """Begin work on a policy.
+
+        Args:
+            policy: Its weights now are the reference, or the base, of methods that have one.
+            seed: Seed of everything random here.
+            planned_steps: How often `step` will be called, for the learning rate's schedule.
+            temperature: At which the policy samples; log-probabilities are compared at it.
+            scratch: Folder for what the trainer writes, such as logs for trackers.
+            report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`.
+
+        Raises:
+            UsageError: If the policy cannot be trained.
+        """
+        ...
