@@ -274,7 +274,7 @@ def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> _Life:
                 )
             )
             observation = answer
-            truncated = truncated or (len(turns) >= MAX_TURNS and not terminated)
+            truncated = bool(truncated) or (len(turns) >= MAX_TURNS and not terminated)
             ended = terminated or truncated
     except ContextFullError as error:
         truncated = True

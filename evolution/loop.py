@@ -18,12 +18,15 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.rollout import Rollout
 from palaestra.agents.specs import load_agent
+from palaestra.envs import catalogue
 from palaestra.envs.errors import PalaestraError, RunError, UsageError
 from palaestra.evolution.evaluation.held_out import summarise
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, describe
 from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.refinement.groups import by_group, is_informative
+from palaestra.evolution.report.course import UNIFORM_GROUPS
 from palaestra.evolution.report.curve import draw_curve
 from palaestra.evolution.report.table import choose_examples
 from palaestra.evolution.result import Result
@@ -80,6 +83,7 @@ def evolve(
         "settings": settings or {},
         "parts": describe(recipe),
         "objective": describe(objective),
+        "task_sets": {env: catalogue.make(env).tasks.digest for env in objective.evaluated},
         "policy": policy,
         "seed": seed,
         "command": list(command),
@@ -157,7 +161,7 @@ class _Session:
             seed=run.config["seed"],
             planned_steps=recipe.steps,
             scratch=run.directory / "scratch",
-            temperature=recipe.acquire.sampling.temperature,
+            sampling=recipe.acquire.sampling,
         )
 
     def go_on(self, state: LoopState) -> Result:
@@ -178,6 +182,8 @@ class _Session:
         with clock(Phase.UPDATE):
             before = self.policy.version
             metrics = self.updater.step(refined) if refined else {}
+        groups = by_group(acquired).values()
+        metrics[UNIFORM_GROUPS] = sum(not is_informative(group) for group in groups) / max(1, len(groups))
         state.count(acquired, refined, clock.total, self.policy.version)
         self.run.record_lineage(
             step,

@@ -22,7 +22,7 @@ def _policy_gradient(name: str, rule: str) -> Recipe:
         refine=(KeepInformativeGroups(limit=_GROUPS),),
         update=variant(rule),
         evaluate=HeldOut(),
-        steps=150,
+        steps=200,
     )
 
 

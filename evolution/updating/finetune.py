@@ -12,10 +12,12 @@ from typing import Literal
 import numpy as np
 import torch
 from palaestra.agents.episode import Episode
+from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, assemble
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.updater import Trainable
 from palaestra.evolution.updating.weights import Snapshot
 from trl import SFTConfig, SFTTrainer
@@ -23,6 +25,7 @@ from trl import SFTConfig, SFTTrainer
 __all__ = ["Finetune", "FinetuneUpdater"]
 
 _STATE = "finetune.pt"
+_RATES = UsualRates(small=5e-4, adapters=2e-4, whole=2e-5)
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,14 @@ class Finetune:
         start_from: `"base"` trains every time anew from the policy at the start (rejection-sampling fine-tuning, STaR);
             `"last"` trains on from the policy as it is.
         epochs: Passes over the rows of a call.
-        learning_rate: Constant rate of AdamW.
+        learning_rate: Constant rate of AdamW; None takes what suits the model's size, see `rates.usual_rate`.
         batch_rows: Rows of an optimiser step.
         micro_rows: Most rows that go through the model at once; bounds memory.
     """
 
     start_from: Literal["base", "last"] = "base"
     epochs: int = 1
-    learning_rate: float = 2e-5
+    learning_rate: float | None = None
     batch_rows: int = 64
     micro_rows: int = 256
 
@@ -55,15 +58,15 @@ class Finetune:
         *,
         seed: int,
         planned_steps: int,
-        temperature: float,
+        sampling: Sampling,
         scratch: Path,
         report_to: Sequence[str] = (),
     ) -> "FinetuneUpdater":
-        """Begin work on a policy; see `Update.start`. The temperature and the planned steps make no difference."""
-        del temperature
+        """Begin work on a policy; see `Update.start`. Sampling and planned steps make no difference."""
+        del sampling
         arguments = SFTConfig(
             **common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to),
-            learning_rate=self.learning_rate,
+            learning_rate=usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate,
             lr_scheduler_type="constant",
             max_length=None,
             dataset_kwargs={"skip_prepare_dataset": True},

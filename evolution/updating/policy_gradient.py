@@ -18,11 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
+from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.credit import Credit, advantages
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.updater import Trainable
 from palaestra.evolution.updating.weights import Snapshot
 from trl import GRPOConfig, GRPOTrainer
@@ -32,6 +34,7 @@ __all__ = ["VARIANTS", "PolicyGradient", "PolicyGradientUpdater", "RecordedGRPOT
 Loss: TypeAlias = Literal["grpo", "dr_grpo", "dapo", "bnpo"]
 
 _STATE = "policy_gradient.pt"
+_RATES = UsualRates(small=3e-4, adapters=1e-5, whole=1e-6)
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,10 @@ class PolicyGradient:
     """Settings of a policy gradient; the defaults are GRPO without a reference. `VARIANTS` names others.
 
     Attributes:
-        learning_rate: Peak rate of AdamW.
+        learning_rate: Peak rate of AdamW; None takes what suits the model's size, see `rates.usual_rate`.
         credit: How a turn is compared with its peers, see `palaestra.evolution.updating.credit`.
         loss: How tokens are averaged: `"grpo"` within each row, then over rows; `"dapo"` over all tokens; `"dr_grpo"`
-            divides their sum by rows times `max_tokens`; `"bnpo"` over all tokens of a part.
+            divides their sum by rows times the token limit of a reply; `"bnpo"` over all tokens of a part.
         ratio: Whether probability ratios are clipped by token, or as the geometric mean of the row (GSPO).
         clip_low: Ratios below `1 - clip_low` do not push further down.
         clip_high: Ratios above `1 + clip_high` do not push further up.
@@ -55,7 +58,6 @@ class PolicyGradient:
         updates_per_batch: Optimiser steps the rows of a call are divided among.
         epochs: Passes over the rows of a call.
         micro_rows: Most rows that go through the model at once; bounds memory.
-        max_tokens: Token budget of a reply; only `"dr_grpo"` divides by it.
         max_grad_norm: Gradients are scaled down to this norm.
         warmup_steps: Optimiser steps until the learning rate is at its peak.
         schedule: What the learning rate does afterwards, until the planned steps are over.
@@ -63,7 +65,7 @@ class PolicyGradient:
         betas: Of AdamW.
     """
 
-    learning_rate: float = 1e-6
+    learning_rate: float | None = None
     credit: Credit = "grpo"
     loss: Loss = "grpo"
     ratio: Literal["token", "sequence"] = "token"
@@ -76,7 +78,6 @@ class PolicyGradient:
     updates_per_batch: int = 1
     epochs: int = 1
     micro_rows: int = 256
-    max_tokens: int = 64
     max_grad_norm: float = 1.0
     warmup_steps: int = 0
     schedule: Literal["constant", "linear", "cosine"] = "constant"
@@ -84,12 +85,14 @@ class PolicyGradient:
     betas: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
-        for name in ("updates_per_batch", "epochs", "micro_rows", "max_tokens"):
+        for name in ("updates_per_batch", "epochs", "micro_rows"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("learning_rate", "clip_low", "clip_high", "kl", "entropy", "warmup_steps", "weight_decay"):
+        for name in ("clip_low", "clip_high", "kl", "entropy", "warmup_steps", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} must be finite and not negative, got {getattr(self, name)}.")
+        if self.learning_rate is not None and not 0 <= self.learning_rate < float("inf"):
+            raise UsageError(f"learning_rate must be finite and not negative, got {self.learning_rate}.")
 
     @property
     def regularised(self) -> bool:
@@ -102,17 +105,15 @@ class PolicyGradient:
         *,
         seed: int,
         planned_steps: int,
-        temperature: float,
+        sampling: Sampling,
         scratch: Path,
         report_to: Sequence[str] = (),
     ) -> "PolicyGradientUpdater":
         """Begin work on a policy; see `Update.start`."""
-        if not 0 < temperature < float("inf"):
-            raise UsageError(
-                f"A policy gradient learns from sampled replies: temperature must be > 0, got {temperature}."
-            )
+        if sampling.temperature == 0:
+            raise UsageError("A policy gradient learns from sampled replies: temperature must be > 0, got 0.")
         common = common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to)
-        arguments = GRPOConfig(**common, **self._arguments(temperature))
+        arguments = GRPOConfig(**common, **self._arguments(policy, sampling))
 
         def build() -> RecordedGRPOTrainer:
             trainer = RecordedGRPOTrainer(
@@ -130,10 +131,10 @@ class PolicyGradient:
         driver = Driver(build, policy, seed=seed, optimiser_steps=optimiser_steps)
         return PolicyGradientUpdater(self, policy, driver, seed)
 
-    def _arguments(self, temperature: float) -> dict[str, Any]:
+    def _arguments(self, policy: Trainable, sampling: Sampling) -> dict[str, Any]:
         constant = self.schedule == "constant"
         return {
-            "learning_rate": self.learning_rate,
+            "learning_rate": usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate,
             "lr_scheduler_type": "constant_with_warmup" if constant else self.schedule,
             "warmup_steps": self.warmup_steps,
             "weight_decay": self.weight_decay,
@@ -145,8 +146,8 @@ class PolicyGradient:
             "epsilon": self.clip_low,
             "epsilon_high": self.clip_high,
             "entropy_coef": self.entropy,
-            "max_completion_length": self.max_tokens,
-            "temperature": temperature,
+            "max_completion_length": sampling.max_tokens,
+            "temperature": sampling.temperature,
             # Only read by the trainer's own sampling, but checked against each other.
             "per_device_train_batch_size": 2,
             "num_generations": 2,

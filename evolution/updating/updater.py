@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from palaestra.agents.episode import Episode
+from palaestra.agents.policy import Sampling
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["Trainable", "Update", "Updater"]
@@ -67,7 +68,7 @@ class Update(Protocol):
         *,
         seed: int,
         planned_steps: int,
-        temperature: float,
+        sampling: Sampling,
         scratch: Path,
         report_to: Sequence[str] = (),
     ) -> Updater:
@@ -77,7 +78,8 @@ class Update(Protocol):
             policy: Its weights now are the reference, or the base, of methods that have one.
             seed: Seed of everything random here.
             planned_steps: How often `step` will be called, for the learning rate's schedule.
-            temperature: At which the policy samples; log-probabilities are compared at it.
+            sampling: How the policy samples: log-probabilities are compared at its temperature, and its token limit
+                is the length that some losses divide by.
             scratch: Folder for what the trainer writes, such as logs for trackers.
             report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`.
 

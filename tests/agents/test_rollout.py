@@ -33,7 +33,7 @@ class Walk(TextEnv):
 
 
 class SlowWalk(Walk):
-    metadata = {**Walk.metadata, "instant": False}
+    metadata = {**Walk.metadata, "instant": False}  # noqa: RUF012
     running = 0
     most = 0
     lock = threading.Lock()

@@ -1,7 +1,6 @@
 """Arithmetic problems against Python's own arithmetic."""
 
 import re
-import time
 from fractions import Fraction
 
 import numpy as np
@@ -17,10 +16,7 @@ def computed(prompt: str) -> Fraction:
 
 
 def test_the_default_is_every_sum_of_two_numbers_below_100() -> None:
-    began = time.process_time()
     env = Arithmetic()
-    seconds = time.process_time() - began
-    assert seconds < 0.3
     assert len(env.tasks) == 10_000
     sums = {tuple(map(int, t.prompt.removesuffix(" = ?").split(" + "))): t.reference for t in env.tasks}
     assert sums == {(a, b): a + b for a in range(100) for b in range(100)}

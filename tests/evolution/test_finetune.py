@@ -1,6 +1,7 @@
 import pytest
 import torch
 from datasets import Dataset
+from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.finetune import Finetune
@@ -11,7 +12,7 @@ from trl import SFTConfig, SFTTrainer
 @pytest.fixture
 def start(tmp_path):
     def starter(method, policy, seed=0):
-        return method.start(policy, seed=seed, planned_steps=5, temperature=1.0, scratch=tmp_path)
+        return method.start(policy, seed=seed, planned_steps=5, sampling=Sampling(), scratch=tmp_path)
 
     return starter
 

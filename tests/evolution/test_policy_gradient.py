@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import InfrastructureError, UnknownNameError, UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating import driver as driver_module
@@ -18,12 +19,12 @@ from trl import GRPOConfig, GRPOTrainer
 
 @pytest.fixture
 def start(tmp_path):
-    def starter(method, policy, *, temperature=1.0, planned_steps=10, seed=0, report_to=()):
+    def starter(method, policy, *, temperature=1.0, max_tokens=64, planned_steps=10, seed=0, report_to=()):
         return method.start(
             policy,
             seed=seed,
             planned_steps=planned_steps,
-            temperature=temperature,
+            sampling=Sampling(max_tokens=max_tokens, temperature=temperature),
             scratch=tmp_path,
             report_to=report_to,
         )
@@ -98,8 +99,8 @@ def test_one_step_equals_the_unmodified_trainers(name, entropy, start, tmp_path)
     assert sum(e.reward == 0.5 for e in episodes) == 6
     assert heard["advantages"].abs().max() > 0
 
-    method = variant(name, learning_rate=5e-5, entropy=entropy, max_tokens=5)
-    updater = start(method, ours, temperature=0.7)
+    method = variant(name, learning_rate=5e-5, entropy=entropy)
+    updater = start(method, ours, temperature=0.7, max_tokens=5)
     metrics = updater.step(episodes)
 
     assert metrics["uniform_groups"] == pytest.approx(1 / 3)
@@ -160,7 +161,7 @@ def test_how_tokens_are_averaged_by_hand(loss, expected, start):
     policy = tiny_policy()
     episodes = [make_episode(policy, [([2, 3], [4])], [1.0]), make_episode(policy, [([2, 3], [5, 6, 7])], [0.0])]
     gradient, _ = gradient_of_logprobs(
-        start(PolicyGradient(credit="dr_grpo", loss=loss, max_tokens=10), policy), episodes
+        start(PolicyGradient(credit="dr_grpo", loss=loss), policy, max_tokens=10), episodes
     )
     np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
