@@ -61,6 +61,7 @@ def evolve(
     view: View,
     command: Sequence[str] = (),
     settings: dict[str, object] | None = None,
+    report_to: Sequence[str] = (),
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
@@ -73,6 +74,7 @@ def evolve(
         view: Who watches.
         command: The command line, for the record.
         settings: What was changed of the recipe that its name stands for; needed to resume.
+        report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
 
     Raises:
         Interrupted: After Ctrl-C; the run can be resumed.
@@ -87,6 +89,7 @@ def evolve(
         "policy": policy,
         "seed": seed,
         "command": list(command),
+        "report_to": list(report_to),
     }
     with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
         return _run(run, recipe, view)
@@ -162,6 +165,7 @@ class _Session:
             planned_steps=recipe.steps,
             scratch=run.directory / "scratch",
             sampling=recipe.acquire.sampling,
+            report_to=run.config["report_to"],
         )
 
     def go_on(self, state: LoopState) -> Result:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from palaestra.envs import catalogue
 from palaestra.evolution.cli.configuration import ConfigFile
 from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
+from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
 from palaestra.evolution.evaluation.record import Score
 from palaestra.evolution.report.words import bounds, share
 from rich import box
@@ -67,6 +67,7 @@ def bench(
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the rows as JSON; - is standard output.")
     ] = None,
+    skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
 ) -> None:
     """Measure policies in environments, on tasks that nothing is ever trained on.
@@ -75,8 +76,8 @@ def bench(
     al. 2021).
     """
     check_writable(json)
-    for spec in env:
-        catalogue.make(spec)
+    env = skipping(env, skip_bad_rows)
+    build_each(env)
     rows: list[Row] = []
     with Console(stderr=True).status("loading") as status:
         # Imported late: a misspelt environment should not wait for torch.

@@ -10,10 +10,10 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from palaestra.envs import catalogue
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.cli.configuration import ConfigFile, settings_of
 from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
+from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.report.live import LiveView
@@ -53,6 +53,11 @@ def evolve(
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the result as JSON; - is standard output.")
     ] = None,
+    report_to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Tracker besides the run's own files, such as wandb; may be repeated."),
+    ] = None,
+    skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
     set: Annotated[
         list[str] | None,
@@ -71,8 +76,9 @@ def evolve(
             _refuse_changes(context, settings)
             result = _resume(resume)
         else:
-            objective = Objective(_ability(env[0]), tuple(env), watched=tuple(watch or ()))
-            result = _begin(recipe, settings, objective, policy, seed, run)
+            ladder, watched = skipping(env, skip_bad_rows), watch or []
+            objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
+            result = _begin(recipe, settings, objective, policy, seed, run, report_to or [])
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
     write(json, result.as_json())
@@ -80,11 +86,16 @@ def evolve(
 
 
 def _begin(
-    recipe: str, settings: dict[str, object], objective: Objective, policy: str, seed: int, directory: Path | None
+    recipe: str,
+    settings: dict[str, object],
+    objective: Objective,
+    policy: str,
+    seed: int,
+    directory: Path | None,
+    report_to: list[str],
 ) -> Result:
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
-    for spec in objective.evaluated:
-        catalogue.make(spec)
+    build_each(objective.evaluated)
     chosen = find_recipe(recipe, settings)
     from palaestra.evolution.loop import evolve
 
@@ -97,6 +108,7 @@ def _begin(
         directory=directory,
         command=("palaestra", *sys.argv[1:]),
         settings=settings,
+        report_to=report_to,
     )
     return _watched(work, f"palaestra evolve {recipe} · {objective.env}")
 

@@ -86,11 +86,11 @@ def test_any_text_is_judged(reply: str) -> None:
 @pytest.mark.parametrize(
     "piece", ["1,111", "#### ", "\\boxed{", "answer is ", "answer" + " " * 50, "9", "-", "1/", "1e"]
 )
-def test_long_replies_are_judged_quickly(piece: str) -> None:
+def test_long_replies_do_not_hang(piece: str) -> None:
     reply = piece * (100_000 // len(piece))
     began = time.process_time()
     NumberJudge()(Task("t", "p", 3), reply)
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 10  # milliseconds in truth; work that grows faster than the reply never ends
 
 
 @pytest.mark.parametrize("reply", HOSTILE_ACTIONS)

@@ -106,10 +106,10 @@ def test_the_checker_agrees_with_python(expression: str) -> None:
 
 
 @pytest.mark.parametrize("piece", ["(", "(3+", "9**", "-", "3*8 ", "<answer>", "3 * 8\n", "\\boxed{", "1"])
-def test_long_replies_are_judged_quickly(piece: str) -> None:
+def test_long_replies_do_not_hang(piece: str) -> None:
     began = time.process_time()
     CountdownJudge()(TASK, piece * (100_000 // len(piece)))
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 10  # milliseconds in truth; work that grows faster than the reply never ends
 
 
 @pytest.mark.parametrize("reply", HOSTILE_ACTIONS)

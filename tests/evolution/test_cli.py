@@ -284,3 +284,19 @@ def test_ctrl_c_leaves_a_run_and_says_how_to_go_on(
     assert "Traceback" not in err
     assert err.splitlines()[-1].strip() == f"palaestra evolve --resume '{place}'"
     assert json.loads((place / "run.json").read_text())["config"]["seed"] == 0
+
+
+def test_bad_rows_are_named_or_skipped_and_counted(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file, out_file = tmp_path / "tasks.jsonl", tmp_path / "out.json"
+    rows = [f'{{"id": "t{i}", "prompt": "{i} + 1 = ?", "answer": {i + 1}}}' for i in range(40)]
+    file.write_text("\n".join([*rows[:20], '{"id": "odd", "prompt": "no answer"}', "not json", *rows[20:]]))
+    command = ["bench", f"Question?path={file}", "--policy", "scripted:oracle"]
+    assert "tasks.jsonl, line 21, field 'answer'" in fails(capfd, 2, *command)
+    code, _, err = run(capfd, *command, "--skip-bad-rows", "--json", out_file)
+    assert code == 0
+    assert "skipped 2 bad rows, kept 40" in " ".join(err.split())
+    (row,) = json.loads(out_file.read_text())["rows"]
+    assert row["accuracy"] == 1.0
+    assert "none of arithmetic" in fails(
+        capfd, 2, "bench", "arithmetic", "--policy", "scripted:oracle", "--skip-bad-rows"
+    )

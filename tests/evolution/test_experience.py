@@ -1,5 +1,3 @@
-import io
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -241,22 +239,6 @@ def test_opens_with_datasets(store: ExperienceStore, tmp_path: Path) -> None:
     assert turn["reply_ids"] == written[1].turns[0].reply_ids.tolist()
     assert turn["logprobs"] == written[1].turns[0].logprobs.tolist()
     assert loaded[8]["turns"][0]["verdict"] is None or loaded[8]["turns"][0]["verdict"]["status"] is None
-
-
-def test_is_quick() -> None:
-    """A step takes some hundred milliseconds; recording its 256 episodes must not be felt (disk waits excluded)."""
-    generator = np.random.default_rng(0)
-    episodes = [episode(n, generator) for n in range(256)]
-    seconds: dict[str, float] = {"write": 1.0, "read": 1.0}
-    for _ in range(10):
-        began, buffer = time.perf_counter(), io.BytesIO()
-        digest_of(episodes)
-        pq.write_table(to_table(episodes), buffer, compression="zstd")
-        written = time.perf_counter()
-        digest_of(from_table(pq.read_table(buffer, use_threads=False)))
-        seconds["write"] = min(seconds["write"], written - began)
-        seconds["read"] = min(seconds["read"], time.perf_counter() - written)
-    assert max(seconds.values()) < 0.015, seconds
 
 
 def write_for_ever(directory: Path, ours: Connection) -> None:
