@@ -15,8 +15,6 @@ from peft import (
     PeftConfig,
     PeftModel,
     get_peft_model,
-    load_peft_weights,
-    set_peft_model_state_dict,
 )
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -76,7 +74,9 @@ class LocalPolicy:
         full = (trainable and not (adapted and device.type == "cuda")) or not _multiplies_bfloat16(device)
         try:
             tokenizer = AutoTokenizer.from_pretrained(source)
-            model = _loaded(source, torch.float32 if full else torch.bfloat16, trainable)
+            # Adapters remember where their base came from; a relative path would hold in one folder only.
+            lasting = str(Path(source).resolve()) if Path(source).is_dir() else source
+            model = _loaded(lasting, torch.float32 if full else torch.bfloat16, trainable)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
             reason = str(error).strip().split("\n")[0]
             raise UsageError(
@@ -107,30 +107,6 @@ class LocalPolicy:
         """Write weights (safetensors; of a model with adapters only these) and tokenizer into `directory`."""
         self.model.save_pretrained(str(directory))
         self.tokenizer.save_pretrained(str(directory))
-
-    def load_weights(self, directory: str | Path) -> None:
-        """Put the weights that `save` wrote into this policy's own arrays, bit for bit.
-
-        Args:
-            directory: Where a policy of the same shape was saved.
-
-        Raises:
-            UsageError: If there are no such weights.
-        """
-        try:
-            if isinstance(self.model, PeftModel):
-                answer = set_peft_model_state_dict(self.model, load_peft_weights(str(directory), device="cpu"))
-                if answer.unexpected_keys:
-                    raise ValueError(f"they are other adapters ({answer.unexpected_keys[0]}).")
-            else:
-                saved = type(self.model).from_pretrained(str(directory), dtype=self.model.dtype)
-                self.model.load_state_dict(saved.state_dict())
-        except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise UsageError(
-                f"Cannot load weights of {self.name} from {str(directory)!r}: {reason} Expected a directory that a "
-                "policy of the same shape was saved into."
-            ) from error
 
     def sample(self, requests: Sequence[Request]) -> list[Sample]:
         """Continue every context; see `Policy.sample`.
