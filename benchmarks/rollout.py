@@ -22,7 +22,6 @@ from palaestra.agents.local import LocalPolicy
 from palaestra.agents.nursery import born
 from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment, Rollout
-from palaestra.envs import catalogue
 from palaestra.envs.task import Task, TaskSet
 from palaestra.envs.text_env import Info, TextEnv
 from palaestra.envs.verdict import Status, Verdict
@@ -30,7 +29,7 @@ from record import keep
 from transformers import LlamaConfig, LlamaForCausalLM
 
 PROMPTS = 256
-REPEATS = 7
+REPEATS = 9
 STEP_SECONDS = 0.002
 ENV = "palaestra/Arithmetic-v0"
 
@@ -73,10 +72,8 @@ def bare(policy: LocalPolicy, prompts: list[str], max_tokens: int) -> int:
     return int(((ended - (replies == policy.tokenizer.eos_token_id).long()) == 0).sum())
 
 
-def stack(policy: LocalPolicy, tasks: list[Task], max_tokens: int, seed: int) -> int:
+def stack(rollout: Rollout, tasks: list[Task], seed: int) -> int:
     """Play the tasks and return the number of tokens sampled."""
-    rollout = Rollout(LanguageAgent(policy, Sampling(max_tokens=max_tokens)))
-    rollout.env(ENV)
     plan = [Assignment(f"{seed}/{i}", ENV, task, seed=seed * PROMPTS + i) for i, task in enumerate(tasks)]
     return sum(episode.tokens for episode in rollout.play(plan))
 
@@ -90,16 +87,14 @@ def rate(work: Callable[[], int]) -> float:
 
 def against_generate(policy: LocalPolicy, max_tokens: int, group: int) -> dict[str, float]:
     """Measure both, interleaved; the ratio is the median of the pairs' ratios."""
-    arithmetic = catalogue.make(ENV).tasks
+    rollout = Rollout(LanguageAgent(policy, Sampling(max_tokens=max_tokens)))
+    arithmetic = rollout.env(ENV).tasks
     tasks = [arithmetic[i // group] for i in range(PROMPTS)]
     prompts = [task.prompt for task in tasks]
-    stack(policy, tasks, max_tokens, 99)
+    stack(rollout, tasks, 99)
     bare(policy, prompts, max_tokens)
     pairs = [
-        (
-            rate(lambda seed=seed: stack(policy, tasks, max_tokens, seed)),
-            rate(lambda: bare(policy, prompts, max_tokens)),
-        )
+        (rate(partial(stack, rollout, tasks, seed)), rate(partial(bare, policy, prompts, max_tokens)))
         for seed in range(REPEATS)
     ]
     return {

@@ -69,7 +69,7 @@ _Part = TypeVar("_Part")
 
 
 def configure(part: _Part, settings: Mapping[str, object]) -> _Part:
-    """Return a copy with values set by dotted path, such as `{"update.learning_rate": 1e-4, "refine.0.limit": 8}`.
+    """Return a copy with values set by dotted path, such as `{"update.learning_rate": 1e-4, "refine.2.limit": 8}`.
 
     Raises:
         UnknownNameError: If a path leads nowhere, with the names that would.

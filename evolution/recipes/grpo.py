@@ -12,14 +12,12 @@ from palaestra.evolution.updating.policy_gradient import variant
 
 __all__ = ["dapo", "dr_grpo", "grpo", "gspo", "reinforce_plus_plus", "rloo"]
 
-_GROUPS = 32
-
 
 def _policy_gradient(name: str, rule: str) -> Recipe:
     return Recipe(
         name=name,
-        acquire=SampleGroups(groups=_GROUPS, attempts=8, rounds=3),
-        refine=(KeepInformativeGroups(limit=_GROUPS),),
+        acquire=SampleGroups(groups=32, attempts=8, rounds=3),
+        refine=(KeepInformativeGroups(),),
         update=variant(rule),
         evaluate=HeldOut(),
         steps=200,

@@ -24,15 +24,8 @@ def is_informative(group: Sequence[Episode]) -> bool:
 
 @dataclass(frozen=True)
 class KeepInformativeGroups:
-    """Keep the first `limit` groups whose members earned differently.
-
-    Attributes:
-        limit: Most groups to keep, so that batches do not grow with luck.
-    """
-
-    limit: int
+    """Keep the groups whose members earned differently."""
 
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
         """Return the episodes of those groups, in order."""
-        informative = [group for group in by_group(episodes).values() if is_informative(group)]
-        return [episode for group in informative[: self.limit] for episode in group]
+        return [episode for group in by_group(episodes).values() if is_informative(group) for episode in group]
