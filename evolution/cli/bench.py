@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from palaestra.envs.errors import UsageError
 from palaestra.evolution.cli.configuration import ConfigFile
 from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
 from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
@@ -79,6 +80,7 @@ def bench(
     env = skipping(env, skip_bad_rows)
     build_each(env)
     rows: list[Row] = []
+    refused: list[str] = []
     with Console(stderr=True).status("loading") as status:
         # Imported late: a misspelt environment should not wait for torch.
         from palaestra.agents.policy import Sampling
@@ -94,10 +96,17 @@ def bench(
             rollout = Rollout(load_agent(name, sampling=sampling, trainable=False, seed=seed))
             for spec in env:
                 status.update(f"{name} in {spec}")
-                score, _ = held_out.score(rollout, spec, seed)
-                rows.append(Row(name, spec, attempts, seed, score))
+                try:
+                    score, _ = held_out.score(rollout, spec, seed)
+                except UsageError as error:  # one that cannot play here costs the others nothing
+                    refused.append(f"{name} in {spec}: {error}")
+                else:
+                    rows.append(Row(name, spec, attempts, seed, score))
     write(json, {"rows": [row.as_json() for row in rows]})
-    console_for(json).print(_table(rows))
+    if rows:
+        console_for(json).print(_table(rows))
+    if refused:
+        raise UsageError("Not measured: " + " ".join(refused))
 
 
 def _table(rows: list[Row]) -> Table:

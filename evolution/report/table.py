@@ -134,7 +134,8 @@ def _judge(change: Estimate) -> tuple[str, str]:
 def _facts(result: Result) -> Table:
     facts = _grid()
     invalid = f", {result.invalid:,} invalid" if result.invalid else ""
-    learned = f"{result.used:,} of {result.episodes:,} episodes{invalid}, {result.steps:,} steps"
+    steps = f"{result.steps:,} step{'' if result.steps == 1 else 's'}"
+    learned = f"{result.used:,} of {result.episodes:,} episodes{invalid}, {steps}"
     birth = f", birth {duration(result.birth_seconds)}" if result.birth_seconds >= 1 else ""
     facts.add_row(Text("learned from", "dim"), learned)
     facts.add_row(Text("time", "dim"), f"{duration(result.seconds)} evolving{birth}")

@@ -300,3 +300,13 @@ def test_bad_rows_are_named_or_skipped_and_counted(tmp_path: Path, capfd: pytest
     assert "none of arithmetic" in fails(
         capfd, 2, "bench", "arithmetic", "--policy", "scripted:oracle", "--skip-bad-rows"
     )
+
+
+def test_who_cannot_play_costs_the_others_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out_file = tmp_path / "out.json"
+    words = ("CartPole", "arithmetic", "--policy", "scripted:oracle", "--tasks", "5", "--json", out_file)
+    code, out, err = run(capfd, "bench", *words)
+    assert code == 2
+    assert "Not measured: scripted:oracle in CartPole" in err
+    assert "palaestra/Arithmetic" in out or "arithmetic" in out
+    assert [row["env"] for row in json.loads(out_file.read_text())["rows"]] == ["arithmetic"]
