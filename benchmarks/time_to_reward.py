@@ -32,7 +32,7 @@ from palaestra.agents.rollout import Rollout
 from palaestra.envs import catalogue
 from palaestra.evolution.evaluation.held_out import HeldOut
 from palaestra.evolution.evaluation.record import Evaluation
-from palaestra.evolution.loop import evolve
+from palaestra.evolution.evolve import evolve
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.view import Phase, Silent

@@ -97,7 +97,7 @@ def _begin(
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
     build_each(objective.evaluated)
     chosen = find_recipe(recipe, settings)
-    from palaestra.evolution.loop import evolve
+    from palaestra.evolution.evolve import evolve
 
     work = partial(
         evolve,
@@ -114,14 +114,14 @@ def _begin(
 
 
 def _resume(directory: Path) -> Result:
-    from palaestra.evolution.loop import resume
+    from palaestra.evolution.evolve import resume
 
     return _watched(partial(resume, directory), f"palaestra evolve --resume {directory}")
 
 
 def _watched(work: Callable[..., Result], title: str) -> Result:
     """Do the work under a live view; when a person stops it, say how to go on."""
-    from palaestra.evolution.loop import Interrupted
+    from palaestra.evolution.evolve import Interrupted
 
     hush_libraries()
     try:

@@ -26,18 +26,16 @@ from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.credit import Credit, advantages
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
-from palaestra.evolution.updating.sharing import Packing, pack, takes_packing
+from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
 from palaestra.evolution.updating.updater import Trainable
 from palaestra.evolution.updating.weights import Snapshot
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig
 
-__all__ = ["VARIANTS", "PolicyGradient", "PolicyGradientUpdater", "RecordedGRPOTrainer", "variant"]
+__all__ = ["VARIANTS", "PolicyGradient", "PolicyGradientUpdater", "variant"]
 
 Loss: TypeAlias = Literal["grpo", "dr_grpo", "dapo", "bnpo"]
 
 _STATE = "policy_gradient.pt"
-# Most nats that two ways to compute the same log-probability may differ by: in lower precision, and in float32.
-_ALIKE = (0.1, 1e-3)
 _RATES = UsualRates(small=3e-4, adapters=1e-5, whole=1e-6)
 
 
@@ -183,68 +181,6 @@ def variant(name: str, **changes: Any) -> PolicyGradient:
     if name not in VARIANTS:
         raise UnknownNameError("policy gradient", name, VARIANTS)
     return replace(VARIANTS[name], **changes)
-
-
-class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
-    """`GRPOTrainer` on tensors that are ready: no sampling, no rewards, no telemetry."""
-
-    def _prepare_inputs(self, generation_batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return generation_batch
-
-    def _send_telemetry(self) -> None:
-        return
-
-    _starts: torch.Tensor | None = None
-    _shares: bool | None = None  # whether this model scores shared prompts rightly; not known before the first try
-
-    def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        self._starts = inputs["prompt_ids"].size(1) + inputs["tool_mask"].argmax(dim=1)
-        try:
-            loss: torch.Tensor = super()._compute_loss(model, inputs)
-        finally:
-            self._starts = None
-        if "old_per_token_logps" in inputs:
-            sampled = inputs["tool_mask"].bool()
-            ratio = (self._last_logprobs - inputs["old_per_token_logps"])[sampled].exp().mean()
-            self._metrics["train"]["ratio"].append(ratio.item())
-        return loss
-
-    def _get_per_token_logps_and_entropies(
-        self, model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor, width: int, *args: Any, **kwargs: Any
-    ) -> Any:
-        packing = None
-        if self._starts is not None and self._shares is not False:
-            packing = pack(ids, mask.sum(dim=1), self._starts, ids.size(1) - width)
-        if packing is not None and self._shares is None:
-            self._shares = self._scores_alike(model, ids, mask, width, packing)
-        if packing is not None and self._shares:
-            scored = self._score_packed(model, packing)
-        else:
-            scored = super()._get_per_token_logps_and_entropies(model, ids, mask, width, *args, **kwargs)
-        self._last_logprobs = scored[0].detach()
-        return scored
-
-    def _score_packed(self, model: torch.nn.Module, packing: Packing) -> tuple[torch.Tensor, torch.Tensor, None]:
-        with self.accelerator.autocast():
-            outputs = model(
-                input_ids=packing.ids,
-                attention_mask=packing.visible,
-                position_ids=packing.positions,
-                labels=packing.labels,
-                fused_lm_head=True,
-            )
-        return packing.unpack(outputs.log_probs), packing.unpack(outputs.entropy), None
-
-    def _scores_alike(
-        self, model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor, width: int, packing: Packing
-    ) -> bool:
-        """Try once whether the model gives packed rows the log-probabilities it gives them one by one."""
-        if self.aux_loss_enabled or not takes_packing(self.accelerator.unwrap_model(model)):
-            return False
-        with torch.no_grad():
-            plain, *_ = super()._get_per_token_logps_and_entropies(model, ids, mask, width)
-            packed, *_ = self._score_packed(model, packing)
-        return bool(((plain - packed).abs()[packing.scored] < _ALIKE[self.accelerator.mixed_precision == "no"]).all())
 
 
 class PolicyGradientUpdater:

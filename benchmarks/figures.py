@@ -1,0 +1,69 @@
+"""Write the README's figures from the results that are kept, so that none is typed by hand.
+
+python benchmarks/figures.py
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- figures: python benchmarks/figures.py -->", "<!-- end of figures -->"
+
+
+def result(name: str) -> dict[str, Any]:
+    """Return a kept result."""
+    kept: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+    return kept
+
+
+def interval(estimate: dict[str, float], unit: str = "") -> str:
+    """Write a mean with its 95 % interval."""
+    if unit == "%":
+        return f"{estimate['mean']:.1%} ({estimate['low']:.1%} to {estimate['high']:.1%})".replace("%", " %")
+    return f"{estimate['mean']:.2f} ({estimate['low']:.2f} to {estimate['high']:.2f}){unit}"
+
+
+def figures() -> str:
+    """Return the table."""
+    job, reward, rollout = result("main_job"), result("time_to_reward"), result("rollout")
+    births = [seed["birth_seconds"] for seed in job["seeds"]]
+    cases = rollout["against_generate"]
+    rows = [
+        (
+            "held-out accuracy of the main job, seeds 0 to 4",
+            f"{interval(job['before'], '%')} before, {interval(job['after'], '%')} after "
+            f"{job['seconds']['mean']:.0f} s of evolving; birth {min(births):.0f} to {max(births):.0f} s",
+            "benchmarks/main_job.py",
+        ),
+        (
+            "the same policies trained by TRL's unmodified `GRPOTrainer`, ours over theirs",
+            f"steps/s {interval(reward['steps_per_second_ratio'])}, time to 90 % accuracy "
+            f"{interval(reward['seconds_to_goal_ratio'])}",
+            "benchmarks/time_to_reward.py",
+        ),
+        (
+            "tokens/s of the whole stack over those of bare `generate`",
+            "; ".join(f"{case['ratio']:.2f} ({name})" for name, case in cases.items()),
+            "benchmarks/rollout.py",
+        ),
+        (
+            "tokens/s with 5 % of the world's steps 50 times slower, over without",
+            f"{rollout['stragglers']['ratio']:.2f}",
+            "benchmarks/rollout.py",
+        ),
+    ]
+    lines = ["| what | figure (95 % interval) | command |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {figure} | `python {command}` |" for what, figure, command in rows)])
+
+
+def main() -> None:
+    """Put the table into the README."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n{figures()}\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()

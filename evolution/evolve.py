@@ -1,0 +1,132 @@
+"""Begin and continue runs."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from palaestra.agents.specs import load_agent
+from palaestra.envs import catalogue
+from palaestra.envs.errors import PalaestraError, RunError
+from palaestra.evolution.loop import Loop
+from palaestra.evolution.objective import Objective
+from palaestra.evolution.recipe import Recipe, describe
+from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.result import Result
+from palaestra.evolution.run import Run
+from palaestra.evolution.state import LoopState, objective_from_json
+from palaestra.evolution.view import Phase, View
+
+__all__ = ["Interrupted", "evolve", "resume"]
+
+
+class Interrupted(PalaestraError):  # noqa: N818 (nobody's error: a person pressed Ctrl-C)
+    """The run was interrupted and can be continued.
+
+    Attributes:
+        run: Its directory.
+    """
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(f"Interrupted. Nothing committed is lost: palaestra evolve --resume {run}")
+        self.run = run
+
+
+def evolve(
+    recipe: Recipe,
+    *,
+    objective: Objective,
+    policy: str,
+    seed: int,
+    directory: Path | None,
+    view: View,
+    command: Sequence[str] = (),
+    settings: dict[str, object] | None = None,
+    report_to: Sequence[str] = (),
+) -> Result:
+    """Make a policy better by a recipe and return what came of it.
+
+    Args:
+        recipe: One choice for each phase.
+        objective: What to get better at, and where.
+        policy: Spec of the policy; its weights are trained in place, the source is not changed.
+        seed: Names all randomness of the run.
+        directory: Where the run lies; None makes one under `runs/`.
+        view: Who watches.
+        command: The command line, for the record.
+        settings: What was changed of the recipe that its name stands for; needed to resume.
+        report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
+
+    Raises:
+        Interrupted: After Ctrl-C; the run can be resumed.
+        UsageError: If policy, environment and recipe do not fit.
+    """
+    configuration = {
+        "recipe": recipe.name,
+        "settings": settings or {},
+        "parts": describe(recipe),
+        "objective": describe(objective),
+        "task_sets": {env: catalogue.make(env).tasks.digest for env in objective.evaluated},
+        "policy": policy,
+        "seed": seed,
+        "command": list(command),
+        "report_to": list(report_to),
+    }
+    with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
+        return _run(run, recipe, view)
+
+
+def resume(directory: Path, *, view: View) -> Result:
+    """Continue a run from where it was stopped or killed; a finished run returns its result again.
+
+    Raises:
+        Interrupted: After Ctrl-C; the run can be resumed again.
+        RunError: If the directory is no run, is in use, or its recipe means something else in this version.
+    """
+    with Run.open(directory) as run:
+        recipe = find_recipe(run.config["recipe"], run.config["settings"])
+        if describe(recipe) != run.config["parts"]:
+            raise RunError(
+                f"{directory} was made with other values of the recipe {recipe.name!r} than this version has; "
+                "continuing would mix two experiments. Use the version that made it, or begin a new run."
+            )
+        return _run(run, recipe, view)
+
+
+def _run(run: Run, recipe: Recipe, view: View) -> Result:
+    """Begin or continue `run` at its latest checkpoint and go on to the end."""
+    try:
+        latest = run.latest_checkpoint()
+        if latest is None:
+            loop, state = _begin(run, recipe, view)
+        else:
+            loop, state = _restore(run, recipe, view, *latest)
+        return loop.go_on(state)
+    except KeyboardInterrupt:
+        raise Interrupted(run.directory) from None
+
+
+def _begin(run: Run, recipe: Recipe, view: View) -> tuple[Loop, LoopState]:
+    config = run.config
+    state = LoopState(objective_from_json(config["objective"]))
+    view.phase(Phase.BIRTH, config["policy"])
+    began = time.perf_counter()
+    agent = load_agent(
+        config["policy"], sampling=recipe.acquire.sampling, trainable=True, seed=config["seed"], progress=view.progress
+    )
+    state.birth_seconds = time.perf_counter() - began
+    loop = Loop(run, recipe, agent, view)
+    loop.checkpoint(state)
+    return loop, state
+
+
+def _restore(run: Run, recipe: Recipe, view: View, step: int, checkpoint: Path) -> tuple[Loop, LoopState]:
+    view.phase(Phase.BIRTH, f"restoring step {step}")
+    agent = load_agent(f"local:{quote(str(checkpoint))}", sampling=recipe.acquire.sampling, trainable=True)
+    loop = Loop(run, recipe, agent, view)
+    loop.updater.load(checkpoint)
+    state = LoopState.from_json(json.loads((checkpoint / "loop.json").read_text()))
+    loop.policy.version = state.version
+    run.begin_from(step)
+    return loop, state
