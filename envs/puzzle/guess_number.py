@@ -62,9 +62,15 @@ class GuessNumber(QuestionEnv):
         """Return the judge's words, which never name the secret."""
         return verdict.detail if verdict.valid else super().feedback(verdict)
 
-    def solution(self, task: Task) -> tuple[str]:
-        """Return the secret as the first guess."""
-        return (str(task.reference),)
+    def solution(self, task: Task) -> tuple[str, ...]:
+        """Return the guesses of a bisection; where they are too many, the last one allowed is the secret."""
+        secret, low, high = int(task.reference), 1, self.high  # type: ignore[arg-type]
+        guesses: list[int] = []
+        while secret not in guesses:
+            middle = (low + high) // 2 if len(guesses) + 1 < self.tries else secret
+            guesses.append(middle)
+            low, high = (middle + 1, high) if middle < secret else (low, middle - 1)
+        return tuple(map(str, guesses))
 
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw a guess."""
