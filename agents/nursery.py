@@ -38,7 +38,6 @@ __all__ = ["Plan", "born", "cache_folder"]
 
 # Change it when a change of this file changes what is born, so that older cached policies are not taken for it.
 _EDITION = 1
-_HELD_OUT_SHARE = 0.1
 _IGNORED = -100
 
 
@@ -233,7 +232,7 @@ def _new_model(plan: Plan, seed: int) -> PreTrainedModel:
 
 def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> PreTrainedModel:
     """Pre-train until enough of the skill is there: see the module for what that means."""
-    right, slips = _demonstrate(env, list(env.tasks.split(_HELD_OUT_SHARE).train), plan.positions)
+    right, slips = _demonstrate(env, list(env.tasks.split().train), plan.positions)
     count = len(right.ids)
     careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.solved)
     probe = right[torch.from_numpy(derive_generator(seed, "nursery", "probe").permutation(count)[: plan.probe])]

@@ -36,7 +36,6 @@ from palaestra.evolution.evolve import evolve
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.view import Phase, Silent
-from palaestra.evolution.yard import HELD_OUT_SHARE
 from record import bootstrap, keep
 from transformers import PrinterCallback, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
@@ -86,7 +85,7 @@ def held_out_accuracy(policy: LocalPolicy, seed: int) -> float:
 def theirs(policy: LocalPolicy, seed: int, steps: int, scratch: Path) -> dict[str, Any]:
     """Train with the unmodified trainer."""
     env = catalogue.make(ENV)
-    tasks = {task.id: task for task in env.tasks.split(HELD_OUT_SHARE).train}
+    tasks = {task.id: task for task in env.tasks.split().train}
     rows = [{"prompt": [{"role": "user", "content": task.prompt}], "task": name} for name, task in tasks.items()]
 
     def judged(completions: list[Any], task: list[str], **_: Any) -> list[float]:

@@ -11,9 +11,12 @@ import numpy as np
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 
-__all__ = ["Json", "Split", "Task", "TaskSet", "held_out"]
+__all__ = ["HELD_OUT_SHARE", "Json", "Split", "Task", "TaskSet", "held_out"]
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+
+HELD_OUT_SHARE = 0.1
+"""One share for every environment and run: a task held out once is held out everywhere, and figures compare."""
 
 # Share of all possible fingerprints; 16 hex digits are read of 32.
 _FINGERPRINT_SPAN = 16**16
@@ -115,7 +118,7 @@ class TaskSet(Sequence[Task]):
             content.update(f"{task.id}\x1f{task.fingerprint}\x1e".encode(errors="surrogatepass"))
         return content.hexdigest()
 
-    def split(self, share: float = 0.1) -> Split:
+    def split(self, share: float = HELD_OUT_SHARE) -> Split:
         """Divide by fingerprint: about `share` (0 to 1) of the tasks go to `test`, the same ones everywhere."""
         if not 0.0 < share < 1.0:
             raise UsageError(f"The held-out share must lie between 0 and 1, got {share}.")

@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from palaestra.agents.episode import Episode
 from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import ContractError, UsageError
-from palaestra.envs.task import Split, held_out
+from palaestra.envs.task import HELD_OUT_SHARE, Split, held_out
 
-__all__ = ["HELD_OUT_SHARE", "Yard", "refuse_held_out"]
-
-# One share for every environment and run: a task held out once is held out everywhere, and figures compare.
-HELD_OUT_SHARE = 0.1
+__all__ = ["Yard", "refuse_held_out"]
 
 
 @dataclass
@@ -35,7 +32,7 @@ class Yard:
         """
         if env not in self._splits:
             tasks = self.rollout.env(env).tasks
-            split = tasks.split(HELD_OUT_SHARE)
+            split = tasks.split()
             if not split.train or not split.test:
                 raise UsageError(
                     f"{env} has {len(tasks)} tasks, of which {len(split.test)} are held out and {len(split.train)} "

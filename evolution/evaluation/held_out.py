@@ -13,7 +13,6 @@ from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.envs.task import Task
 from palaestra.evolution.evaluation.record import Estimate, Score
 from palaestra.evolution.evaluation.statistics import mean_pass_at_k, wilson
-from palaestra.evolution.yard import HELD_OUT_SHARE
 
 __all__ = ["HeldOut", "summarise"]
 
@@ -42,7 +41,7 @@ class HeldOut:
 
     def play(self, rollout: Rollout, env: str, seed: int) -> list[Episode]:
         """Play the held-out tasks of `env`; greedy episodes are those of group `greedy`."""
-        test = rollout.env(env).tasks.split(HELD_OUT_SHARE).test
+        test = rollout.env(env).tasks.split().test
         tasks = test.draw(derive_generator(seed, "evaluate", env), min(self.tasks, len(test)))
         greedy = rollout.agent.with_sampling(replace(self.sampling, temperature=0.0, top_k=0, top_p=1.0))
         episodes = rollout.played_by(greedy).play([_assignment(env, task, seed, GREEDY_GROUP, 0) for task in tasks])

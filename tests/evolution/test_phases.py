@@ -9,7 +9,7 @@ from palaestra.agents.episode import Episode, Turn
 from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import ContractError, InfrastructureError, UnknownNameError, UsageError
-from palaestra.envs.task import Task, TaskSet
+from palaestra.envs.task import HELD_OUT_SHARE, Task, TaskSet
 from palaestra.envs.text_env import Info, TextEnv
 from palaestra.envs.verdict import Status, Verdict
 from palaestra.evolution.acquisition.groups import SampleGroups
@@ -21,7 +21,7 @@ from palaestra.evolution.recipes import find_recipe, recipes
 from palaestra.evolution.refinement.filters import CapPerTask, KeepCorrect, KeepDistinct
 from palaestra.evolution.refinement.groups import KeepInformativeGroups, by_group, is_informative
 from palaestra.evolution.state import LoopState
-from palaestra.evolution.yard import HELD_OUT_SHARE, Yard, refuse_held_out
+from palaestra.evolution.yard import Yard, refuse_held_out
 
 TASKS = TaskSet([Task(f"t{i}", f"task {i}", i) for i in range(200)])
 
