@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from palaestra.agents.episode import Episode
+from palaestra.evolution.updating.credit import is_uniform
 
 __all__ = ["KeepInformativeGroups", "by_group", "is_informative"]
 
@@ -17,9 +18,8 @@ def by_group(episodes: Sequence[Episode]) -> Mapping[str, list[Episode]]:
 
 
 def is_informative(group: Sequence[Episode]) -> bool:
-    """Whether comparing the valid members of a group teaches anything: two at least, not all with the same rewards."""
-    rewards = {tuple(turn.reward for turn in episode.turns) for episode in group if episode.valid}
-    return len(rewards) > 1
+    """Whether comparing the valid members of a group teaches anything: two at least, and some turn went better."""
+    return not is_uniform([[turn.reward for turn in episode.turns] for episode in group if episode.valid])
 
 
 @dataclass(frozen=True)

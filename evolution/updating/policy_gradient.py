@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
-from palaestra.envs.errors import UnknownNameError, UsageError
+from palaestra.envs.errors import ContractError, UnknownNameError, UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.credit import Credit, advantages
@@ -314,4 +314,4 @@ class PolicyGradientUpdater:
 
 
 def _no_reward(**_: Any) -> list[float]:
-    raise NotImplementedError("Rewards come with the episodes.")
+    raise ContractError("The trainer asked for rewards, which come with the episodes.")
