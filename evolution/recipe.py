@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
@@ -72,7 +72,7 @@ def configure(part: _Part, settings: Mapping[str, object]) -> _Part:
     """Return a copy with values set by dotted path, such as `{"update.learning_rate": 1e-4, "refine.2.limit": 8}`.
 
     Raises:
-        UnknownNameError: If a path leads nowhere, with the names that would.
+        UnknownNameError: If a path leads nowhere, or a value is none of the known ones, with the names that would do.
         UsageError: If a value has another type than the one it replaces.
     """
     for path, value in settings.items():
@@ -93,6 +93,9 @@ def _set(part: Any, path: str, whole: str, value: object) -> Any:
         raise UnknownNameError("option", whole, [whole.removesuffix(path) + k for k in known if k != "name"])
     current = getattr(part, name)
     new = _set(current, rest, whole, value) if rest else _converted(current, value, whole)
+    hint = get_type_hints(type(part))[name]
+    if get_origin(hint) is Literal and new not in get_args(hint):
+        raise UnknownNameError(f"value of {whole}", str(new), map(str, get_args(hint)))
     return replace(part, **{name: new})
 
 

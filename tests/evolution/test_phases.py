@@ -159,6 +159,8 @@ def test_options_are_set_by_path() -> None:
     for path, message in (("update.learning_rat", "update.learning_rate"), ("refine.3.limit", "Known: 0, 1, 2")):
         with pytest.raises(UnknownNameError, match=message):
             configure(recipe, {path: 1})
+    with pytest.raises(UnknownNameError, match=r"value of update.loss 'dappo'. Did you mean 'dapo'"):
+        find_recipe("grpo", {"update.loss": "dappo"})
     with pytest.raises(UsageError, match="steps must be int"):
         configure(recipe, {"steps": "many"})
     with pytest.raises(UsageError, match="options of its own"):
