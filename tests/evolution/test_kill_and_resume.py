@@ -32,7 +32,7 @@ def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(policy: Path, run: Path, recipe: str) -> list[str]:
     options = {
-        "steps": 6 if recipe == "rft" else STEPS,
+        "steps": 12 if recipe == "rft" else STEPS,
         "evaluate_every": 2 if recipe == "rft" else 7,
         "checkpoint_every": 2 if recipe == "rft" else 5,
         "acquire.groups": 24,
@@ -74,7 +74,11 @@ def facts(directory: Path) -> dict[str, object]:
 @pytest.mark.parametrize("recipe", ["grpo", "rft"])
 def test_a_killed_run_ends_as_one_that_never_was(tmp_path: Path, policy: Path, recipe: str) -> None:
     whole, killed, log = tmp_path / "whole", tmp_path / "killed", tmp_path / "log"
-    assert start(command(policy, whole, recipe), log).wait() == 0, log.read_text()[-3000:]
+    process = start(command(policy, whole, recipe), log)
+    wait_for_work(process, whole)
+    began = time.perf_counter()
+    assert process.wait() == 0, log.read_text()[-3000:]
+    work = time.perf_counter() - began
 
     generator, arguments, kills = np.random.default_rng(0), command(policy, killed, recipe), 0
     wanted = KILLS if recipe == "grpo" else 3
@@ -82,7 +86,8 @@ def test_a_killed_run_ends_as_one_that_never_was(tmp_path: Path, policy: Path, r
         process = start(arguments, log)
         if kills < wanted:
             wait_for_work(process, killed)
-            time.sleep(float(generator.uniform(0, 0.5)))
+            # Random moments, and short enough that all lives together do not finish the run on any machine.
+            time.sleep(float(generator.uniform(0, 0.8 * work / wanted)))
             process.send_signal(signal.SIGKILL)
         code = process.wait()
         if (killed / "run.json").exists():
