@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from palaestra.envs.errors import UsageError
 from transformers import PreTrainedTokenizerBase
 
-__all__ = ["GREEDY", "FinishReason", "FloatArray", "IntArray", "Policy", "Request", "Sample", "Sampling"]
+__all__ = ["FinishReason", "FloatArray", "IntArray", "Policy", "Request", "Sample", "Sampling"]
 
 IntArray: TypeAlias = NDArray[np.int32]
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -50,9 +50,6 @@ class Sampling:
             raise UsageError(f"top_k must be 0 (all tokens) or more, got {self.top_k}.")
         if not 0.0 < self.top_p <= 1.0:
             raise UsageError(f"top_p must lie in (0, 1], got {self.top_p}.")
-
-
-GREEDY = Sampling(temperature=0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from palaestra.agents.policy import GREEDY, FinishReason, Request, Sampling
+from palaestra.agents.policy import FinishReason, Request, Sampling
 from small import ARCHITECTURES, END
 
 MIXED = [3, 17, 9, 9, 12, 1]
@@ -71,7 +71,13 @@ def test_a_sample_does_not_depend_on_its_batch(architecture, policy, contexts):
 
 def test_different_options_share_a_batch(policy, contexts):
     policy = policy()
-    options = [GREEDY, Sampling(max_tokens=5), Sampling(8, 0.5, top_k=3), Sampling(8, 2.0, top_p=0.5), Sampling(2, 1.3)]
+    options = [
+        Sampling(temperature=0.0),
+        Sampling(max_tokens=5),
+        Sampling(8, 0.5, top_k=3),
+        Sampling(8, 2.0, top_p=0.5),
+        Sampling(2, 1.3),
+    ]
     requests = [Request(c, o, seed=7) for c, o in zip(contexts([6] * 5), options, strict=True)]
     together = policy.sample(requests)
     for request, sample in zip(requests, together, strict=True):

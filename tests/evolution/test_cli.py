@@ -308,5 +308,6 @@ def test_who_cannot_play_costs_the_others_nothing(tmp_path: Path, capfd: pytest.
     code, out, err = run(capfd, "bench", *words)
     assert code == 2
     assert "Not measured: scripted:oracle in CartPole" in err
-    assert "palaestra/Arithmetic" in out or "arithmetic" in out
+    assert "100" in out
+    assert "CartPole" not in out
     assert [row["env"] for row in json.loads(out_file.read_text())["rows"]] == ["arithmetic"]

@@ -1,6 +1,5 @@
 """A run killed at random moments ends as one that never was: the same episodes, weights and figures, bit for bit."""
 
-import json
 import os
 import signal
 import subprocess
@@ -56,8 +55,7 @@ def facts(directory: Path) -> dict[str, object]:
     run = Run.open(directory, read_only=True)
     (step, checkpoint) = run.latest_checkpoint() or (0, directory)
     weights = load_file(checkpoint / "model.safetensors")
-    rows = run.metrics.rows()
-    figures = [{k: v for k, v in row.items() if "seconds" not in k} for row in rows]
+    figures = [{k: v for k, v in row.items() if k != "time" and "seconds" not in k} for row in run.metrics.rows()]
     result = {k: v for k, v in (run.result or {}).items() if k not in ("seconds", "birth_seconds", "run")}
     return {
         "step": step,
@@ -65,8 +63,8 @@ def facts(directory: Path) -> dict[str, object]:
         "experience": {shard: run.experience.digest(shard) for shard in run.experience.shards()},
         "evaluations": {shard: run.evaluations.digest(shard) for shard in run.evaluations.shards()},
         "lineage": run.lineage(),
-        "figures": [row for row in figures if "time" not in row or row.pop("time")],
-        "result": json.loads(json.dumps(result)),
+        "figures": figures,
+        "result": result,
     }
 
 
