@@ -1,0 +1,128 @@
+"""Start of a worker: warm up, leave the machine, and serve.
+
+Three processes take part. The launcher makes the namespaces and only waits. Its child is the worker: the first
+process of the process namespace, so that when it goes the kernel ends all that is in there. The worker forks one
+process a program.
+"""
+
+import ctypes
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from . import landlock, limits, namespaces, repl, seccomp
+from .worker import FILES, HIGHEST_FILE, Worker, rearrange
+
+__all__ = ["NO_MOUNTS", "main"]
+
+# What programs import most: loaded once here, and shared by every fork.
+_WARM = (
+    "bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions functools hashlib heapq "
+    "itertools json math numbers operator random re statistics string struct textwrap time typing types"
+)
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
+# The exit code of a worker that could not have a file system of its own, and asks to be started without.
+NO_MOUNTS = 77
+_CONTROL = 3
+
+
+def main() -> None:
+    """Become a worker; the settings come as JSON in the last argument."""
+    settings: dict[str, Any] = json.loads(sys.argv[-1])
+    wanted = {0: 0, 1: 1, 2: 2, _CONTROL: settings["control"]}
+    wanted |= {_CONTROL + 1 + index: settings["files"][name] for index, name in enumerate(FILES)}
+    rearrange(wanted)
+    answer = _warm_up(settings)
+    linux = sys.platform.startswith("linux")
+    missing = namespaces.unshare() if linux else {}
+    pid = os.fork()
+    if pid == 0:
+        _become_worker(settings, answer, missing)
+        os._exit(0)
+    os.closerange(_CONTROL, HIGHEST_FILE)
+    os._exit(max(0, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])))
+
+
+def _warm_up(settings: dict[str, Any]) -> Callable[[Any], Any]:
+    """Import what programs and sessions will want while everything can still be read."""
+    import _sitebuiltins
+    import builtins
+
+    for name in ("exit", "quit"):  # programs end with these, and they come from `site`, which is not loaded here
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D"))
+    sys.path[:] = [path for path in sys.path if path != settings["home"]] + settings["packages_path"]
+    for name in (*_WARM.split(), *settings["packages"]):
+        importlib.import_module(name)
+    if not settings["service"]:
+        return repl.answer
+    spec = importlib.util.spec_from_file_location("service", settings["service"])
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{settings['service']} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["service"] = module
+    spec.loader.exec_module(module)
+    answer: Callable[[Any], Any] = module.answer
+    return answer
+
+
+def _become_worker(settings: dict[str, Any], answer: Callable[[Any], Any], missing: dict[str, str]) -> None:
+    layers = dict(missing)
+    base = limits.address_space()  # while there is a /proc to read it from
+    scratch = settings["scratch"]
+    libc = ctypes.CDLL(None, use_errno=True)
+    own_users = missing.get("user namespace") == ""
+    if own_users and settings["mounts"]:
+        try:
+            namespaces.own_file_system(settings["shown"], settings["hidden"], platform.machine())
+            layers["file system of its own"] = ""
+            scratch = namespaces.SCRATCH
+        except (OSError, StopIteration) as error:
+            os.write(2, f"own file system: {error}\n".encode())
+            os._exit(NO_MOUNTS)
+    elif sys.platform.startswith("linux"):
+        layers["file system of its own"] = "the mounts were refused" if own_users else "needs a user namespace"
+    if sys.platform.startswith("linux"):
+        layers |= _lock(settings, scratch, libc, own_users)
+    filter_ = None
+    layers["system-call filter"] = seccomp.supported()
+    if not layers["system-call filter"]:
+        try:
+            filter_ = seccomp.Filter()
+            filter_.try_out()
+        except OSError as error:
+            filter_, layers["system-call filter"] = None, str(error)
+    control = socket.socket(fileno=_CONTROL)
+    os.environ.clear()
+    os.environ.update({"PATH": "/usr/bin:/bin", "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8"})
+    control.sendall(json.dumps({"layers": layers}).encode() + b"\n")
+    files = {name: _CONTROL + 1 + index for index, name in enumerate(FILES)}
+    alone = os.getpid() == 1
+    Worker(control, files, scratch, filter_, alone, own_users, base, answer).serve()
+
+
+def _lock(settings: dict[str, Any], scratch: str, libc: ctypes.CDLL, own_users: bool) -> dict[str, str]:
+    """Give up identity, capabilities and the file system; return what could not be had."""
+    layers = {}
+    was_root = os.geteuid() == 0
+    if own_users:
+        layers["ordinary user"] = namespaces.become_nobody(lambda: os.access(os.__file__, os.R_OK, effective_ids=True))
+    else:
+        layers["ordinary user"] = "started by root and no user namespace" if was_root else ""
+    # Set after the change of identity, which clears it: this worker shall not outlive its launcher.
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    try:
+        landlock.restrict(settings["readable"], [scratch, os.devnull])
+        layers["Landlock"] = ""
+    except OSError as error:
+        layers["Landlock"] = str(error)
+    return layers

@@ -1,0 +1,112 @@
+"""What a forked process does with a program nobody trusts, once the limits are on.
+
+Everything here runs in the same process as the program and may be read and changed by it. So nothing here decides
+anything: it loads, calls and writes down what came back.
+"""
+
+import json
+import os
+import sys
+import time
+import traceback
+import types
+from collections.abc import Callable
+from typing import Any
+
+from .values import pack, unpack
+
+__all__ = ["OUTPUT_FULL", "call", "described", "loaded", "record", "run"]
+
+# The exit code of a process whose results did not fit where they are written.
+OUTPUT_FULL = 71
+_SOURCE = "<program>"
+
+# Bound before any program runs: a patched one shall harm nobody but itself.
+_write, _exit, _dumps, _perf_counter = os.write, os._exit, json.dumps, time.perf_counter
+
+
+def record(file: int, entry: dict[str, Any]) -> None:
+    """Append one line to the results."""
+    line = _dumps(entry, separators=(",", ":")).encode() + b"\n"
+    try:
+        while line:
+            line = line[_write(file, line) :]
+    except OSError:
+        _exit(OUTPUT_FULL)
+
+
+def described(error: BaseException, source: str = _SOURCE) -> str:
+    """Return one line that names an error, and the line of the source it came from."""
+    try:
+        message = str(error)[:300]
+    except Exception:
+        message = "its message could not be read"
+    line = 0
+    if isinstance(error, SyntaxError) and error.filename == source:
+        message, line = str(error.msg)[:300], error.lineno or 0
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename == source:
+            line = number
+    said = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return f"{said} (line {line})" if line else said
+
+
+def _load(program: str, name: str) -> dict[str, Any]:
+    """Run a program's source in a module of its own and return the module's names."""
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    code = compile(program, _SOURCE, "exec", dont_inherit=True)
+    exec(code, module.__dict__)
+    return module.__dict__
+
+
+def _found(names: dict[str, Any], entry_point: str) -> Callable[..., Any]:
+    """Return a function by its name; of `Class.method`, the method of a new instance."""
+    first, _, method = entry_point.partition(".")
+    if first not in names:
+        raise NameError(f"name {first!r} is not defined")
+    found = names[first]
+    return getattr(found(), method) if method else found  # type: ignore[no-any-return]
+
+
+def call(payload: dict[str, Any], results: int) -> None:
+    """Call one function many times; a line of results for each call, then one that says how all ended."""
+    names = loaded(payload["program"], "program", results)
+    if names is None:
+        return
+    for index, arguments in enumerate(payload["calls"]):
+        copies = [unpack(packed) for packed in arguments]
+        started = _perf_counter()
+        try:
+            value = _found(names, payload["entry_point"])(*copies)
+            entry: dict[str, Any] = {"i": index, "v": pack(value)}
+        except BaseException as error:  # including SystemExit: a call that ends the process has returned nothing
+            entry = {"i": index, "e": described(error)}
+        record(results, {**entry, "s": round(_perf_counter() - started, 6)})
+    record(results, {"end": "finished"})
+
+
+def run(payload: dict[str, Any], results: int) -> None:
+    """Run a whole program as `__main__`."""
+    sys.argv = ["program.py"]
+    if loaded(payload["program"], "__main__", results) is not None:
+        record(results, {"end": "finished"})
+
+
+def loaded(program: str, name: str, results: int) -> dict[str, Any] | None:
+    """Load a program; where it does not load, write down why and return None."""
+    try:
+        names = _load(program, name)
+        if name == "__main__":
+            sys.stdout.flush()
+    except SystemExit as error:
+        if name == "__main__":
+            sys.stdout.flush()
+        done = name == "__main__" and error.code in (None, 0)
+        ended = {"end": "finished"} if done else {"end": "exited", "error": f"SystemExit: {str(error.code)[:100]}"}
+        record(results, ended)
+        return None
+    except BaseException as error:
+        record(results, {"end": "raised", "error": described(error)})
+        return None
+    return names

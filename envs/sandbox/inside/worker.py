@@ -1,0 +1,304 @@
+"""The warm worker: it forks a process for every program, watches it, ends all that is left of it, and reports.
+
+A worker never reads a program, a test or a result: the forked process reads its own payload and writes its own
+results, in files that only it and the pool hold. So no program can find another's text in the memory it was forked
+with, and nothing a program writes is ever interpreted here.
+"""
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from . import limits, program, script
+from .border import Visitor, serve
+from .seccomp import Filter
+
+__all__ = ["FILES", "HIGHEST_FILE", "Worker", "rearrange"]
+
+FILES = ("program_in", "program_out", "printed", "script_in", "script_out")
+# How long a test script may take to write down that its program is gone.
+_LAST_WORDS_SECONDS = 1.0
+_CPU_CLOCK = 2
+# A worker's open files have numbers below this.
+HIGHEST_FILE = 64
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """How a watched process ended."""
+
+    pid: int
+    limit: str
+    wall_seconds: float
+
+
+class Worker:
+    """Serves one connection until it closes.
+
+    Args:
+        control: Where orders come from and reports go.
+        files: Numbers of the open files for payloads and results.
+        scratch: The folder where programs run.
+        filter_: The system-call filter for programs; None where there is none.
+        alone: Whether this is the first process of a process namespace of its own.
+        own_users: Whether it has a user namespace of its own.
+        base: Bytes of address space of the bare worker, 0 where that is unknown.
+        answer: What answers the requests of a session.
+    """
+
+    def __init__(
+        self,
+        control: socket.socket,
+        files: dict[str, int],
+        scratch: str,
+        filter_: Filter | None,
+        alone: bool,
+        own_users: bool,
+        base: int,
+        answer: Callable[[Any], Any],
+    ) -> None:
+        self._control = control
+        self._files = files
+        self._scratch = scratch
+        self._filter = filter_
+        self._alone = alone
+        self._own_users = own_users
+        self._answer = answer
+        self._base = base
+        self._null = os.open(os.devnull, os.O_RDWR)
+
+    def serve(self) -> None:
+        """Carry out orders until the pool is gone."""
+        gc.collect()
+        gc.freeze()
+        while True:
+            message, handed, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
+            if not message:
+                return
+            for order in map(json.loads, message.splitlines()):
+                # A session that was told to stop may have ended by itself before; then the word comes late.
+                if order["kind"] != "stop" and not self._reported(order, handed):
+                    return
+
+    def _reported(self, order: dict[str, Any], handed: list[int]) -> bool:
+        """Carry out an order and report; return whether this worker is fit for another."""
+        report = self._carry_out(order, handed)
+        for file in handed:
+            os.close(file)
+        try:
+            self._clean()
+            clean = True
+        except OSError:
+            clean = False  # a program left what cannot be removed: the next one shall have another worker
+        try:
+            self._control.sendall(json.dumps({**report, "retire": not clean}).encode() + b"\n")
+        except OSError:
+            return False
+        return clean
+
+    def _carry_out(self, order: dict[str, Any], handed: list[int]) -> dict[str, Any]:
+        kind = order["kind"]
+        ends: tuple[socket.socket, socket.socket] | None = socket.socketpair() if kind == "script" else None
+        theirs = ends[0] if ends else socket.socket(fileno=os.dup(handed[0])) if handed else None
+        begun, begin = os.pipe()
+        tested = self._fork(order, kind, theirs, begin)
+        tester = self._fork(order, "tester", ends[1], begin) if ends else 0
+        os.close(begin)
+        for end in (*(ends or ()), *((theirs,) if theirs and not ends else ())):
+            end.close()
+        watched = self._watch(tested, tester, order["limits"])
+        self._end(tested)
+        _, status, usage = os.wait4(tested, 0)
+        if tester:
+            self._hear_out(tester)
+        ready = os.read(begun, 4)
+        os.close(begun)
+        return {
+            # Whether every process got as far as the program. Where one did not, the fault is ours.
+            "begun": len(ready) == (2 if tester else 1),
+            "code": os.waitstatus_to_exitcode(status),
+            "limit": watched.limit,
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "wall": watched.wall_seconds,
+            "memory": usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20),
+        }
+
+    def _fork(self, order: dict[str, Any], role: str, wire: socket.socket | None, begin: int) -> int:
+        pid = os.fork()
+        if pid == 0:
+            code = 1
+            try:
+                self._become(order, role, wire, begin)
+                code = 0
+            finally:
+                os._exit(code)
+        return pid
+
+    def _become(self, order: dict[str, Any], role: str, wire: socket.socket | None, begin: int) -> None:
+        """Turn this forked process into the one that runs a program, or into the one that tests it."""
+        gc.enable()
+        if not self._alone:
+            os.setsid()
+        os.chdir(self._scratch)
+        source, target = ("script_in", "script_out") if role == "tester" else ("program_in", "program_out")
+        payload: dict[str, Any] = json.loads(_read_all(self._files[source])) if role != "session" else {}
+        stdin = self._null
+        if role == "run":
+            stdin = self._files["script_in"]  # a program run alone has no script: its standard input lies there
+        kept = {0: stdin, 1: self._files["printed"] if role == "run" else self._null, 2: self._null}
+        kept[3] = self._files[target]
+        kept[4] = begin
+        if wire is not None:
+            kept[5] = wire.detach()
+        rearrange(kept)
+        limits.apply(order["limits"], self._base, self._own_users)
+        if self._filter is not None:
+            self._filter.enter()
+        border = socket.socket(fileno=5) if wire is not None else None
+        # A program can neither forge this word nor take it back: the file is closed before it starts.
+        os.write(4, b".")
+        os.close(4)
+        if role == "call":
+            program.call(payload, 3)
+        elif role == "run":
+            program.run(payload, 3)
+        elif border is not None and role == "tester":
+            script.examine(payload, 3, Visitor(border))
+        elif border is not None and role == "script":
+            names = program.loaded(payload["program"], "program", 3)
+            if names is not None:
+                serve(border, names)
+        elif border is not None and role == "session":
+            _converse(border, self._answer)
+
+    def _watch(self, tested: int, tester: int, allowed: dict[str, float]) -> _Watched:
+        """Wait until the program or its tester ends, a limit is reached, or the pool lets go."""
+        started = time.monotonic()
+        deadline = started + allowed["wall_seconds"]
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        descriptors = [_pidfd(pid) for pid in (tested, tester) if pid]
+        for descriptor in descriptors:
+            if descriptor >= 0:
+                poll.register(descriptor, select.POLLIN)
+        blind = -1 in descriptors
+        limit, pause = "", 0.0005
+        try:
+            while True:
+                now = time.monotonic()
+                cpu_left = allowed["cpu_seconds"] - _cpu_seconds(tested)
+                if cpu_left <= 0:
+                    limit = "cpu"
+                    break
+                if now >= deadline:
+                    limit = "wall"
+                    break
+                wait = min(deadline - now, max(cpu_left, 0.002))
+                if blind:
+                    wait, pause = min(wait, pause), min(pause * 2, 0.01)
+                if poll.poll(wait * 1000 + 1) or (blind and any(_gone(pid) for pid in (tested, tester) if pid)):
+                    break
+        finally:
+            for descriptor in descriptors:
+                if descriptor >= 0:
+                    os.close(descriptor)
+        return _Watched(tested, limit, time.monotonic() - started)
+
+    def _hear_out(self, tester: int) -> None:
+        """Let a test script, whose border is closed by now, write down how far it came."""
+        until = time.monotonic() + _LAST_WORDS_SECONDS
+        descriptor = _pidfd(tester)
+        if descriptor >= 0:
+            select.select([descriptor], [], [], _LAST_WORDS_SECONDS)
+            os.close(descriptor)
+        else:
+            while not _gone(tester) and time.monotonic() < until:
+                time.sleep(0.001)
+        self._end(tester)
+        os.waitpid(tester, 0)
+
+    def _end(self, pid: int) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+        if not self._alone:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+    def _clean(self) -> None:
+        """End whatever is left of a program, and empty its folder."""
+        if self._alone:
+            with suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)  # everything in this process namespace but this process
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, 0 if self._alone else os.WNOHANG)[0]:
+                pass
+        _empty(self._scratch)
+
+
+def _converse(wire: socket.socket, answer: Callable[[Any], Any]) -> None:
+    """Answer the requests of a session, a line each."""
+    for line in wire.makefile("rb"):
+        wire.sendall(json.dumps(answer(json.loads(line))).encode() + b"\n")
+
+
+def _read_all(file: int) -> bytes:
+    parts, offset = [], 0
+    while part := os.pread(file, 1 << 20, offset):
+        parts.append(part)
+        offset += len(part)
+    return b"".join(parts)
+
+
+def rearrange(wanted: dict[int, int]) -> None:
+    """Give open files the numbers wanted, and close all others."""
+    first_free = max([*wanted, *wanted.values()]) + 1
+    # Copies above everything first, so that no number is overwritten before it was copied.
+    copies = {number: os.dup2(file, first_free + number) for number, file in wanted.items()}
+    for number, copy in copies.items():
+        os.dup2(copy, number)
+    os.closerange(max(wanted) + 1, HIGHEST_FILE)
+
+
+def _pidfd(pid: int) -> int:
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return -1
+
+
+def _gone(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return the processor time of another process, 0 where it cannot be asked for."""
+    try:
+        return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
+    except (OSError, OverflowError):
+        return 0.0
+
+
+def _empty(folder: str) -> None:
+    """Remove what a program left, however deep, unreadable or oddly named; recursion would meet its limit."""
+    number = 0
+    while names := os.listdir(folder):
+        for name in names:
+            path = os.path.join(folder, name)
+            if os.path.islink(path) or not os.path.isdir(path):
+                os.unlink(path)
+                continue
+            os.chmod(path, 0o700)
+            for inner in os.listdir(path):
+                while os.path.lexists(target := os.path.join(folder, f"up{number}")):
+                    number += 1
+                os.rename(os.path.join(path, inner), target)
+            os.rmdir(path)

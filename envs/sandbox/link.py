@@ -1,0 +1,253 @@
+"""The pool's end of one worker: starts it, hands it one job at a time, and reads what came of it."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from palaestra.envs.errors import InfrastructureError
+from palaestra.envs.sandbox.inside.main import NO_MOUNTS
+from palaestra.envs.sandbox.inside.values import pack
+from palaestra.envs.sandbox.inside.worker import FILES
+from palaestra.envs.sandbox.job import CallJob, Job, Layer, Limits, Outcome, RunJob, ScriptJob
+from palaestra.envs.sandbox.outcome import Report, outcome_of
+from palaestra.envs.sandbox.places import Places
+
+__all__ = ["Link", "Setup"]
+
+_HOME = str(Path(__file__).parent)
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside.main import main; main()"
+# No user's packages, no `site`, no byte code written, UTF-8 whatever the locale.
+_FLAGS = ("-P", "-s", "-S", "-B", "-X", "utf8")
+_ENVIRONMENT = {
+    # The same hash of every text in every worker: a program that prints a set gets the same verdict each time.
+    "PYTHONHASHSEED": "0",
+    # One arena of memory, because each further one would take 64 MiB of the address space that a program may have.
+    "MALLOC_ARENA_MAX": "1",
+}
+_START_SECONDS = 60.0
+# A worker ends every program at its limits; when it is silent for this much longer it is not well itself.
+_GRACE_SECONDS = 20.0
+_LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What every worker of a pool is started with."""
+
+    places: Places
+    packages: Sequence[str]
+    service: Path | None
+
+
+class Link:
+    """One worker.
+
+    Raises:
+        InfrastructureError: If it cannot be started.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._scratch = tempfile.mkdtemp(prefix="palaestra-")
+        self._files = {name: _anonymous(name) for name in FILES}
+        self._errors = _anonymous("errors")
+        self.process: subprocess.Popen[bytes] | None = None
+        self.layers: tuple[Layer, ...] = ()
+        self._control: socket.socket | None = None
+        self._pending = b""
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self) -> None:
+        hello = self._launch(mounts=True)
+        if hello is None and self.process is not None and self.process.poll() == NO_MOUNTS:
+            hello = self._launch(mounts=False)
+        if hello is None:
+            raise InfrastructureError(f"A worker of the sandbox did not start{self._complaint()}.")
+        self.layers = tuple(Layer(name, not why, why) for name, why in hello["layers"].items())
+
+    def _launch(self, *, mounts: bool) -> dict[str, Any] | None:
+        ours, theirs = socket.socketpair()
+        places = asdict(self._setup.places)
+        settings = {
+            **places,
+            "home": _HOME,
+            "control": theirs.fileno(),
+            "files": self._files,
+            "packages": list(self._setup.packages),
+            "service": str(self._setup.service) if self._setup.service else "",
+            "scratch": self._scratch,
+            "mounts": mounts,
+        }
+        with theirs:
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, *_FLAGS, "-c", _BOOT, _HOME, json.dumps(settings)],
+                    env={**_ENVIRONMENT, **{k: os.environ[k] for k in _LIBRARY_PATHS if k in os.environ}},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._errors,
+                    pass_fds=(theirs.fileno(), *self._files.values()),
+                    # An interrupt at the terminal is for the pool, which ends its workers in order.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                ours.close()
+                raise InfrastructureError(f"A worker of the sandbox cannot be started: {error}.") from error
+        self._control = ours
+        hello = self._receive(_START_SECONDS)
+        if hello is None:
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(5)
+        return hello
+
+    def run(self, job: Job) -> Outcome:
+        """Carry out a job.
+
+        Raises:
+            InfrastructureError: If the worker failed; this link is of no more use then.
+        """
+        limits = asdict(job.limits)
+        payload: dict[str, Any] = {"program": job.program}
+        kind, beside = "run", ""
+        if isinstance(job, CallJob):
+            kind = "call"
+            payload |= {"entry_point": job.entry_point, "calls": [[pack(v) for v in call] for call in job.calls]}
+        elif isinstance(job, ScriptJob):
+            kind = "script"
+            beside = json.dumps({"script": job.script, "entry_point": job.entry_point})
+        else:
+            beside = job.stdin
+        self._fill("program_in", json.dumps(payload).encode())
+        self._fill("script_in", beside.encode("utf-8", "surrogateescape" if isinstance(job, RunJob) else "strict"))
+        for name in ("program_out", "printed", "script_out"):
+            self._fill(name, b"")
+        self._send({"kind": kind, "limits": limits})
+        report = self.report(job.limits.wall_seconds)
+        if not report.begun:
+            raise InfrastructureError("A forked process of the sandbox ended before it reached the program.")
+        most = int(job.limits.output_mb * (1 << 20)) + 1
+        wrote, printed, tester = (_read(self._files[n], most) for n in ("program_out", "printed", "script_out"))
+        return outcome_of(job, report, wrote, printed, tester)
+
+    def open_session(self, limits: Limits) -> socket.socket:
+        """Fork a process that answers requests, and return the connection to it."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # Time is limited request by request, by whoever asks.
+            endless = {**asdict(limits), "cpu_seconds": 1e6, "wall_seconds": 1e6}
+            self._fill("program_out", b"")
+            self._send({"kind": "session", "limits": endless}, theirs.fileno())
+        return ours
+
+    def end_session(self) -> Report:
+        """End the session's process and return how it ended."""
+        self._send({"kind": "stop"})
+        return self.report(0.0)
+
+    def report(self, seconds: float) -> Report:
+        """Wait for the worker's word on what it watches."""
+        message = self._receive(seconds + _GRACE_SECONDS)
+        if message is None:
+            silent = self.process is not None and self.process.poll() is None
+            what = "fell silent" if silent else "ended"
+            raise InfrastructureError(f"A worker of the sandbox {what} while it watched a program{self._complaint()}.")
+        report = Report(**message)
+        if report.retire:
+            self.close()
+        return report
+
+    @property
+    def open(self) -> bool:
+        """Whether the worker can be used."""
+        return self._control is not None
+
+    def _complaint(self) -> str:
+        """Return the end of what the worker said on its standard error."""
+        said = os.pread(self._errors, 100_000, 0).decode("utf-8", "replace").strip()
+        return f": {said[-500:]}" if said else ""
+
+    def _fill(self, name: str, content: bytes) -> None:
+        file = self._files[name]
+        os.ftruncate(file, 0)
+        # The position is shared with the process that reads or writes this file next.
+        os.lseek(file, 0, os.SEEK_SET)
+        while content:
+            content = content[os.pwrite(file, content, os.fstat(file).st_size) :]
+
+    def _send(self, order: dict[str, Any], file: int | None = None) -> None:
+        if self._control is None:
+            raise InfrastructureError("This worker of the sandbox is gone.")
+        message = json.dumps(order).encode() + b"\n"
+        try:
+            socket.send_fds(self._control, [message], [file] if file is not None else [])
+        except OSError as error:
+            raise InfrastructureError(f"A worker of the sandbox cannot be reached ({error}).") from error
+
+    def _receive(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next line from the worker, or None when it is gone or silent."""
+        if self._control is None:
+            return None
+        until = time.monotonic() + seconds
+        while b"\n" not in self._pending:
+            self._control.settimeout(max(0.01, until - time.monotonic()))
+            try:
+                part = self._control.recv(1 << 16)
+            except OSError:
+                return None
+            if not part:
+                return None
+            self._pending += part
+        line, _, self._pending = self._pending.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def abandon(self) -> None:
+        """Let go of the connection in a fork of this process: the worker is the other process's."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+
+    def close(self) -> None:
+        """End the worker and everything in it."""
+        control, self._control = self._control, None
+        if control is not None:
+            control.close()  # the worker ends its program and itself when this is gone
+        if self.process is not None:
+            try:
+                self.process.wait(2)
+            except subprocess.TimeoutExpired:
+                with suppress(ProcessLookupError):
+                    os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        for file in (*self._files.values(), self._errors):
+            with suppress(OSError):
+                os.close(file)
+        self._files, self._errors = {}, -1
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _anonymous(name: str) -> int:
+    """Open a file without a name in any folder."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(f"palaestra-{name}")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _read(file: int, most: int) -> bytes:
+    return os.pread(file, min(most, os.fstat(file).st_size), 0)
