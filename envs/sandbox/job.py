@@ -43,7 +43,7 @@ class Limits:
     """
 
     cpu_seconds: float = 4.0
-    wall_seconds: float = 8.0
+    wall_seconds: float = 10.0
     memory_mb: int = 512
     output_mb: int = 4
     open_files: int = 64

@@ -49,7 +49,7 @@ def outcome_of(job: Job, report: Report, wrote: bytes, printed: bytes, tester: b
     if isinstance(job, RunJob):
         if len(printed) >= job.limits.output_mb * (1 << 20):
             ended, error = Ended.OUTPUT_LIMIT, f"it printed more than {job.limits.output_mb} MiB"
-        elif ended is Ended.EXITED and report.code == 0:
+        elif ended is Ended.EXITED and report.code == 0 and not last:
             ended, error = Ended.FINISHED, ""
         return Outcome(ended, error, stdout=printed.decode("utf-8", "replace"), **used)
     return _script_outcome(ended, error, tester, used)

@@ -4,9 +4,11 @@ Everything here runs in the same process as the program and may be read and chan
 anything: it loads, calls and writes down what came back.
 """
 
+import atexit
 import json
 import os
 import sys
+import threading
 import time
 import traceback
 import types
@@ -87,26 +89,30 @@ def call(payload: dict[str, Any], results: int) -> None:
 
 
 def run(payload: dict[str, Any], results: int) -> None:
-    """Run a whole program as `__main__`."""
+    """Run a whole program as `__main__`, to the end of its threads."""
     sys.argv = ["program.py"]
-    if loaded(payload["program"], "__main__", results) is not None:
-        record(results, {"end": "finished"})
+    end: dict[str, Any] = {"end": "finished"}
+    try:
+        try:
+            _load(payload["program"], "__main__")
+        finally:
+            threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter itself does when a program ends
+            atexit._run_exitfuncs()
+            sys.stdout.flush()
+    except SystemExit as error:
+        if error.code not in (None, 0):
+            end = {"end": "exited", "error": f"SystemExit: {str(error.code)[:100]}"}
+    except BaseException as error:
+        end = {"end": "raised", "error": described(error)}
+    record(results, end)
 
 
 def loaded(program: str, name: str, results: int) -> dict[str, Any] | None:
-    """Load a program; where it does not load, write down why and return None."""
+    """Load a program to be called; where it does not load, write down why and return None."""
     try:
-        names = _load(program, name)
-        if name == "__main__":
-            sys.stdout.flush()
+        return _load(program, name)
     except SystemExit as error:
-        if name == "__main__":
-            sys.stdout.flush()
-        done = name == "__main__" and error.code in (None, 0)
-        ended = {"end": "finished"} if done else {"end": "exited", "error": f"SystemExit: {str(error.code)[:100]}"}
-        record(results, ended)
-        return None
+        record(results, {"end": "exited", "error": f"SystemExit: {str(error.code)[:100]}"})
     except BaseException as error:
         record(results, {"end": "raised", "error": described(error)})
-        return None
-    return names
+    return None

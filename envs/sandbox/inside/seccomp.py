@@ -68,7 +68,13 @@ _REFUSE = 0x00050000 | errno.EPERM
 _UNKNOWN = 0x00050000 | errno.ENOSYS
 _KILL = 0x80000000
 _NUMBER, _ARCHITECTURE = 0, 4
+# Stands in a step for the number of the process that enters the filter.
+_OWN_PID = -1
+_FIRST, _SECOND = (_LOAD, 0, 0, 16), (_LOAD, 0, 0, 24)
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_FILTER = 38, 22, 2
+
+
+_Step = tuple[int, int, int, int]
 
 
 def supported() -> str:
@@ -78,6 +84,44 @@ def supported() -> str:
     if platform.machine() not in _ARCHITECTURES:
         return f"no table of system calls for {platform.machine()}"
     return ""
+
+
+def _leaves(actions: dict[int, str]) -> list[tuple[int, str]]:
+    """Return where the action changes along the numbers of system calls: `(first number, action)`."""
+    leaves: list[tuple[int, str]] = []
+    for number in range(max(*actions, _FIRST_MODERN) + 2):
+        action = actions.get(number, "refuse" if number < _FIRST_MODERN else "unknown")
+        if not leaves or leaves[-1][1] != action or action in _GUARDED:
+            leaves.append((number, action))
+    return leaves
+
+
+def _tree(leaves: list[tuple[int, str]]) -> list[_Step]:
+    """Return a search tree: the kernel walks the filter once for every number there is when a process enters it."""
+    if len(leaves) == 1:
+        return _decision(leaves[0][1])
+    middle = len(leaves) // 2
+    below, above = _tree(leaves[:middle]), _tree(leaves[middle:])
+    return [(_AT_LEAST, len(below), 0, leaves[middle][0]), *below, *above]
+
+
+def _decision(action: str) -> list[_Step]:
+    """Return the steps that end in a decision, for some calls after a look at an argument."""
+    plain = {"allow": _ALLOW, "refuse": _REFUSE, "unknown": _UNKNOWN}
+    if action in plain:
+        return [(_RETURN, 0, 0, plain[action])]
+    if action == "clone":
+        return [_FIRST, (_ANY_BIT, 0, 1, _CLONE_THREAD), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    values: tuple[int, ...] = {
+        "kill": (_OWN_PID,),
+        "tgkill": (_OWN_PID,),
+        "ioctl": _TERMINAL_IOCTLS,
+        "prctl": _NAMING_PRCTLS,
+        "prlimit64": (0,),
+    }[action]
+    tests = [(_EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
+    argument = _SECOND if action == "ioctl" else _FIRST
+    return [argument, *tests, (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
 
 
 class _Program(ctypes.Structure):
@@ -94,39 +138,19 @@ class Filter:
     def __init__(self) -> None:
         column, architecture = _ARCHITECTURES[platform.machine()]
         self._libc = ctypes.CDLL(None, use_errno=True)
-        code: list[tuple[int, int, int, int]] = []
+        code: list[_Step] = []
         code += [(_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _KILL)]
         code += [(_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
-        for entry in _TABLE.replace("\n", " ").split(";"):
-            number = entry.split()[1 + column]
-            if number != "-":
-                code += [(_EQUAL, 0, 1, int(number)), (_RETURN, 0, 0, _ALLOW)]
-        self._own_pid: list[int] = []
-        for name, numbers in _GUARDED.items():
-            body = self._guard(name)
-            code.append((_EQUAL, 0, len(body), numbers[column]))
-            self._own_pid += [len(code) + i for i, step in enumerate(body) if step[3] == -1]
-            code += body
-        code += [(_AT_LEAST, 0, 1, _FIRST_MODERN), (_RETURN, 0, 0, _UNKNOWN), (_RETURN, 0, 0, _REFUSE)]
-        self._code = bytearray(b"".join(struct.pack("HBBI", *step[:3], step[3] % 2**32) for step in code))
+        actions = {
+            int(e.split()[1 + column]): "allow"
+            for e in _TABLE.replace("\n", " ").split(";")
+            if e.split()[1 + column] != "-"
+        }
+        actions |= {numbers[column]: name for name, numbers in _GUARDED.items()}
+        code += _tree(_leaves(actions))
+        self._own_pid = [index for index, step in enumerate(code) if step[3] == _OWN_PID]
+        self._code = bytearray(b"".join(struct.pack("HBBI", *step[:3], max(step[3], 0)) for step in code))
         self._length = len(code)
-
-    @staticmethod
-    def _guard(name: str) -> list[tuple[int, int, int, int]]:
-        """Return the steps that decide on the arguments of a call; -1 stands for the process's own number."""
-        first, second = (_LOAD, 0, 0, 16), (_LOAD, 0, 0, 24)
-        if name == "clone":
-            return [first, (_ANY_BIT, 0, 1, _CLONE_THREAD), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
-        argument = second if name == "ioctl" else first
-        values = {
-            "kill": (-1,),
-            "tgkill": (-1,),
-            "ioctl": _TERMINAL_IOCTLS,
-            "prctl": _NAMING_PRCTLS,
-            "prlimit64": (0,),
-        }[name]
-        tests = [(_EQUAL, len(values) - i, 0, value) for i, value in enumerate(values)]
-        return [argument, *tests, (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
 
     def try_out(self) -> None:
         """Put the filter on a process made for this.
