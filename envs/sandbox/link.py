@@ -17,6 +17,7 @@ from typing import Any
 
 from palaestra.envs.errors import InfrastructureError
 from palaestra.envs.sandbox.inside.main import NO_MOUNTS
+from palaestra.envs.sandbox.inside.namespaces import NOBODY
 from palaestra.envs.sandbox.inside.values import pack
 from palaestra.envs.sandbox.inside.worker import FILES
 from palaestra.envs.sandbox.job import CallJob, Job, Layer, Limits, Outcome, RunJob, ScriptJob
@@ -59,7 +60,7 @@ class Link:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._scratch = tempfile.mkdtemp(prefix="palaestra-")
+        self._scratch = ""  # a folder of this machine, where the worker cannot have a file system of its own
         self._files = {name: _anonymous(name) for name in FILES}
         self._errors = _anonymous("errors")
         self.process: subprocess.Popen[bytes] | None = None
@@ -73,14 +74,18 @@ class Link:
             raise
 
     def _start(self) -> None:
-        hello = self._launch(mounts=True)
+        hello = self._launch()
         if hello is None and self.process is not None and self.process.poll() == NO_MOUNTS:
-            hello = self._launch(mounts=False)
+            self.abandon()
+            self._scratch = tempfile.mkdtemp(prefix="palaestra-")
+            if os.geteuid() == 0:
+                os.chown(self._scratch, NOBODY, NOBODY)
+            hello = self._launch()
         if hello is None:
             raise InfrastructureError(f"A worker of the sandbox did not start{self._complaint()}.")
         self.layers = tuple(Layer(name, not why, why) for name, why in hello["layers"].items())
 
-    def _launch(self, *, mounts: bool) -> dict[str, Any] | None:
+    def _launch(self) -> dict[str, Any] | None:
         ours, theirs = socket.socketpair()
         places = asdict(self._setup.places)
         settings = {
@@ -91,7 +96,6 @@ class Link:
             "packages": list(self._setup.packages),
             "service": str(self._setup.service) if self._setup.service else "",
             "scratch": self._scratch,
-            "mounts": mounts,
         }
         with theirs:
             try:
@@ -217,7 +221,7 @@ class Link:
         return message
 
     def abandon(self) -> None:
-        """Let go of the connection in a fork of this process: the worker is the other process's."""
+        """Let go of the connection alone; a fork of this process does, since the worker is the other's."""
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -238,7 +242,8 @@ class Link:
             with suppress(OSError):
                 os.close(file)
         self._files, self._errors = {}, -1
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 def _anonymous(name: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -366,12 +367,14 @@ def test_the_shared_sandbox_works_from_threads_from_asyncio_and_in_a_fork() -> N
     assert called(shared_sandbox(), job.program, 5) == 10
 
 
-def test_closing_leaves_no_process_file_or_folder() -> None:
+def test_closing_leaves_no_process_file_or_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
     def children() -> set[str]:
         return set(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split())
 
-    def resources() -> tuple[int, list[str]]:
-        return len(os.listdir("/proc/self/fd")), sorted(p.name for p in Path("/tmp").glob("palaestra-*"))
+    def resources() -> tuple[int, list[Path]]:
+        return len(os.listdir("/proc/self/fd")), list(tmp_path.iterdir())
 
     before, had = children(), resources()
     sandbox = Sandbox(2)

@@ -75,46 +75,52 @@ def _warm_up(settings: dict[str, Any]) -> Callable[[Any], Any]:
 def _become_worker(settings: dict[str, Any], answer: Callable[[Any], Any], missing: dict[str, str]) -> None:
     layers = dict(missing)
     base = limits.address_space()  # while there is a /proc to read it from
-    scratch = settings["scratch"]
-    libc = ctypes.CDLL(None, use_errno=True)
     own_users = missing.get("user namespace") == ""
-    if own_users and settings["mounts"]:
-        try:
-            namespaces.own_file_system(settings["shown"], settings["hidden"], platform.machine())
-            layers["file system of its own"] = ""
-            scratch = namespaces.SCRATCH
-        except (OSError, StopIteration) as error:
-            os.write(2, f"own file system: {error}\n".encode())
-            os._exit(NO_MOUNTS)
-    elif sys.platform.startswith("linux"):
-        layers["file system of its own"] = "the mounts were refused" if own_users else "needs a user namespace"
+    scratch = settings["scratch"]
     if sys.platform.startswith("linux"):
-        layers |= _lock(settings, scratch, libc, own_users)
-    filter_ = None
-    layers["system-call filter"] = seccomp.supported()
-    if not layers["system-call filter"]:
-        try:
-            filter_ = seccomp.Filter()
-            filter_.try_out()
-        except OSError as error:
-            filter_, layers["system-call filter"] = None, str(error)
+        if scratch:
+            layers["file system of its own"] = "the mounts were refused"
+        else:
+            scratch = _own_file_system(settings)
+            layers["file system of its own"] = ""
+        layers |= _lock(settings, scratch, own_users)
+    filter_, layers["system-call filter"] = _filter()
     control = socket.socket(fileno=_CONTROL)
     os.environ.clear()
     os.environ.update({"PATH": "/usr/bin:/bin", "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8"})
     control.sendall(json.dumps({"layers": layers}).encode() + b"\n")
     files = {name: _CONTROL + 1 + index for index, name in enumerate(FILES)}
-    alone = os.getpid() == 1
-    Worker(control, files, scratch, filter_, alone, own_users, base, answer).serve()
+    Worker(control, files, scratch, filter_, os.getpid() == 1, own_users, base, answer).serve()
 
 
-def _lock(settings: dict[str, Any], scratch: str, libc: ctypes.CDLL, own_users: bool) -> dict[str, str]:
+def _own_file_system(settings: dict[str, Any]) -> str:
+    """Return the scratch folder of a file system of its own, or end this process, which may be half-way there."""
+    try:
+        namespaces.own_file_system(settings["shown"], settings["hidden"], platform.machine())
+    except (OSError, StopIteration) as error:
+        os.write(2, f"no file system of its own: {error}\n".encode())
+        os._exit(NO_MOUNTS)
+    return namespaces.SCRATCH
+
+
+def _filter() -> tuple[seccomp.Filter | None, str]:
+    reason = seccomp.supported()
+    if reason:
+        return None, reason
+    try:
+        filter_ = seccomp.Filter()
+        filter_.try_out()
+    except OSError as error:
+        return None, str(error)
+    return filter_, ""
+
+
+def _lock(settings: dict[str, Any], scratch: str, own_users: bool) -> dict[str, str]:
     """Give up identity, capabilities and the file system; return what could not be had."""
-    layers = {}
-    was_root = os.geteuid() == 0
-    if own_users:
+    libc = ctypes.CDLL(None, use_errno=True)
+    layers = {"ordinary user": ""}
+    if own_users or os.geteuid() == 0:
         layers["ordinary user"] = namespaces.become_nobody(lambda: os.access(os.__file__, os.R_OK, effective_ids=True))
-    else:
-        layers["ordinary user"] = "started by root and no user namespace" if was_root else ""
     # Set after the change of identity, which clears it: this worker shall not outlive its launcher.
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

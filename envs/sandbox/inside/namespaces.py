@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-__all__ = ["SCRATCH", "become_nobody", "own_file_system", "unshare"]
+__all__ = ["NOBODY", "SCRATCH", "become_nobody", "own_file_system", "unshare"]
 
 SCRATCH = "/scratch"
 _BUILDING_SITES = ("/mnt", "/srv", "/media", "/opt", "/home", "/var", "/tmp")
@@ -39,7 +39,7 @@ _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 8, 409
 _MNT_DETACH = 2
 _MOUNT_SETATTR, _AT_RECURSIVE, _ATTR_RDONLY, _ATTR_NOSUID = 442, 0x8000, 1, 2
 _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
-_NOBODY = 65534
+NOBODY = 65534
 _PR_CAPBSET_DROP = 24
 _LAST_CAPABILITY = 63
 _CAPABILITY_VERSION = 0x20080522
@@ -61,8 +61,8 @@ def unshare() -> dict[str, str]:
     if missing["user namespace"] == "" and not mapped:
         try:  # without privileges outside, one id can be mapped: root to itself, anybody else to nobody
             _write("/proc/self/setgroups", "deny")
-            _write("/proc/self/uid_map", f"{0 if user == 0 else _NOBODY} {user} 1")
-            _write("/proc/self/gid_map", f"{0 if user == 0 else _NOBODY} {group} 1")
+            _write("/proc/self/uid_map", f"{0 if user == 0 else NOBODY} {user} 1")
+            _write("/proc/self/gid_map", f"{0 if user == 0 else NOBODY} {group} 1")
         except OSError as error:
             missing["user namespace"] = f"no id could be mapped ({error})"
     for name, flag in _KINDS.items():
@@ -84,7 +84,7 @@ class _Mapper:
                 os.close(ask)
                 if os.read(self._asked, 1):
                     for name in ("uid_map", "gid_map"):
-                        _write(f"/proc/{pid}/{name}", f"0 0 1\n{_NOBODY} {_NOBODY} 1")
+                        _write(f"/proc/{pid}/{name}", f"0 0 1\n{NOBODY} {NOBODY} 1")
                     os.write(tell, b"1")
                     status = 0
             finally:
@@ -223,15 +223,15 @@ def become_nobody(still_works: Callable[[], bool]) -> str:
     note = ""
     if os.geteuid() == 0:
         try:
-            os.seteuid(_NOBODY)
+            os.seteuid(NOBODY)
             works = still_works()
             os.seteuid(0)
             if works:
                 os.setgroups([])
-                os.setresgid(_NOBODY, _NOBODY, _NOBODY)
+                os.setresgid(NOBODY, NOBODY, NOBODY)
                 for capability in range(_LAST_CAPABILITY + 1):
                     libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
-                os.setresuid(_NOBODY, _NOBODY, _NOBODY)
+                os.setresuid(NOBODY, NOBODY, NOBODY)
             else:
                 note = "only root can read the interpreter"
         except OSError as error:
