@@ -15,8 +15,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import limits, program, script
 from .border import Visitor, serve
@@ -32,11 +31,9 @@ _CPU_CLOCK = 2
 HIGHEST_FILE = 64
 
 
-@dataclass(frozen=True)
-class _Watched:
-    """How a watched process ended."""
+class _Watched(NamedTuple):
+    """How watching a program ended: the limit it reached, `""` for none, and when."""
 
-    pid: int
     limit: str
     wall_seconds: float
 
@@ -211,7 +208,7 @@ class Worker:
             for descriptor in descriptors:
                 if descriptor >= 0:
                     os.close(descriptor)
-        return _Watched(tested, limit, time.monotonic() - started)
+        return _Watched(limit, time.monotonic() - started)
 
     def _hear_out(self, tester: int) -> None:
         """Let a test script, whose border is closed by now, write down how far it came."""
