@@ -3,19 +3,23 @@
 An agent plays many episodes at once, so what it remembers of one lives in a `Player`. A player acts as a
 generator: it yields what it asks of its policy and is sent the answer, so that whoever drives it decides how many
 players' requests go into one batch. A scripted player yields nothing.
+
+A player may do something before it answers the world: it yields a `ToolCall` and is sent what came of it. Each such
+exchange is recorded as a turn of its own that the world never saw and never pays, so that ids and log-probabilities
+of all that was sampled stay exact. Tools are called on threads: a slow one stalls nobody else.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from palaestra.agents.episode import NO_FLOATS, NO_IDS
-from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Policy, Request, Sample, Sampling
+from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Policy, Request, Sampling
 from palaestra.envs.errors import PalaestraError
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 
-__all__ = ["Acting", "Agent", "ContextFullError", "Move", "Player"]
+__all__ = ["Acting", "Agent", "ContextFullError", "HoldsResources", "Move", "Player", "ToolCall"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,15 +36,38 @@ class Move:
     version: int = -1
 
 
-Acting: TypeAlias = Generator[Request, Sample, Move]
-"""Yields requests to the policy, is sent their samples, returns the move."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ToolCall:
+    """Something to be done before the world is answered.
+
+    Attributes:
+        move: What the player said to have it done; `action` is what the tool was given.
+        call: Does it, on another thread, and returns what the player observes next. What it raises makes the episode
+            invalid: a failure of our machinery is never the player's.
+    """
+
+    move: Move
+    call: Callable[[], str]
+
+
+Acting: TypeAlias = Generator[Request | ToolCall, Any, Move]
+"""Yields requests to the policy and is sent a `Sample`, yields tool calls and is sent a `str`; returns the move."""
 
 
 class Player(Protocol):
     """One agent in one episode."""
 
     def act(self, observation: str) -> Acting:
-        """Answer an observation; called once a turn, in order."""
+        """Answer an observation; called once for each observation of the world, in order."""
+        ...
+
+
+@runtime_checkable
+class HoldsResources(Protocol):
+    """A player that holds something open for its episode, such as a process."""
+
+    def close(self) -> None:
+        """Give everything back; called once, however the episode ended. It never raises."""
         ...
 
 

@@ -20,10 +20,12 @@ for _empty in (NO_IDS, NO_FLOATS):
 class Turn:
     """One exchange: the world spoke, the agent replied, the world answered with a reward.
 
+    An agent's use of a tool is a turn too, of reward 0 and without a verdict; the next turn observes its output.
+
     Attributes:
-        observation: What the world said.
+        observation: What the world, or the tool used in the turn before, said.
         reply: What the agent said, whole.
-        action: What was given to the world (parsed from the reply).
+        action: What was given to the world or the tool (parsed from the reply).
         reward: What the world paid for it.
         verdict: What a judge said of it, where one did.
         context_ids: `[C]` ids that stood before the reply and that no earlier turn of the same row holds: the whole
@@ -35,7 +37,7 @@ class Turn:
         finish: Why sampling ended; None for an agent without tokens.
         version: Version of the weights that sampled the reply; -1 for an agent without weights.
         policy_seconds: Wall-clock from asking the policy to having its reply.
-        env_seconds: Wall-clock of the world's step.
+        env_seconds: Wall-clock of the world's step or the tool's work.
     """
 
     observation: str

@@ -195,9 +195,10 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
 
 def _dialogue(env: TextEnv, task: Task, actions: Sequence[str]) -> Iterator[tuple[str, str]]:
     observation, _ = env.reset(seed=0, options={"task": task})
-    for action in actions:
+    for turn, action in enumerate(actions, start=1):
         yield observation, action
-        observation, *_ = env.step(action)
+        if turn < len(actions):  # what is said after the last reply is not shown, and judging it may take long
+            observation, *_ = env.step(action)
 
 
 def _rows(encoded: Sequence[tuple[list[int], list[bool]]], length: int, pad: int) -> _Lessons:

@@ -1,10 +1,10 @@
 """Many episodes at once: every episode at its own turn, their requests to the policy in one batch.
 
 An episode is a generator (`_live`) that yields what it waits for: a `Request` to the policy, or a `Step` of a world
-that may block. The rollout drives hundreds of them. Steps of instant worlds run inline; the others run on threads, so
-that a slow world stalls nobody else. With instant worlds the batches, and so the episodes bit for bit, depend only on
-the assignments; with blocking worlds the composition of batches depends on timing, and log-probabilities may differ
-by rounding.
+that may block or of an agent's tool. The rollout drives hundreds of them. Steps of instant worlds run inline; the
+others run on threads, so that a slow world or tool stalls nobody else. With instant worlds and no tools the batches,
+and so the episodes bit for bit, depend only on the assignments; otherwise the composition of batches depends on
+timing, and log-probabilities may differ by rounding.
 """
 
 import copy
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
-from palaestra.agents.agent import Agent, ContextFullError, Move
+from palaestra.agents.agent import Agent, ContextFullError, HoldsResources, Move, Player
 from palaestra.agents.episode import Episode, Turn
 from palaestra.agents.policy import Request
 from palaestra.envs import catalogue
@@ -47,7 +47,7 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A call into a world that may block."""
+    """A call into a world or tool that may block."""
 
     call: Callable[[], Any]
 
@@ -81,7 +81,7 @@ class Rollout:
     Args:
         agent: Who plays all of them.
         in_flight: Most episodes alive at a time, which bounds memory and the policy's batch.
-        workers: Threads for the steps of worlds that may block.
+        workers: Threads for the steps of worlds that may block, and for tools.
         make: Builds the environment of a spec.
     """
 
@@ -239,6 +239,54 @@ def _call(env: TextEnv, call: Callable[[], Any]) -> Generator[_Step, Any, Any]:
     return (yield _Step(call))
 
 
+def _act(player: Player, observation: str, turns: list[Turn]) -> Generator[_Awaited, Any, tuple[str, Move, float]]:
+    """Let a player act; each use of a tool on the way becomes a turn.
+
+    Returns:
+        What was observed last (by a tool, if any was used), the move that answers it, and when it was asked for.
+    """
+    acting = player.act(observation)
+    asked, answer = time.perf_counter(), None
+    while True:
+        try:
+            awaited = acting.send(answer)
+        except StopIteration as end:
+            return observation, end.value, asked
+        if isinstance(awaited, Request):
+            answer = yield awaited
+            continue
+        acted = time.perf_counter()
+        answer = yield _Step(awaited.call)
+        turns.append(_turn(observation, awaited.move, (asked, acted)))
+        observation, asked = answer, time.perf_counter()
+
+
+def _turn(
+    observation: str,
+    move: Move,
+    since: tuple[float, float],
+    reward: float = 0.0,
+    verdict: Verdict | None = None,
+) -> Turn:
+    """Record a turn that ends now; `since` says when the policy was asked and when it had answered."""
+    asked, acted = since
+    return Turn(
+        observation,
+        move.reply,
+        move.action,
+        reward,
+        verdict,
+        move.context_ids,
+        move.continues,
+        move.reply_ids,
+        move.logprobs,
+        move.finish,
+        move.version,
+        acted - asked,
+        time.perf_counter() - acted,
+    )
+
+
 def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> _Life:
     """Live one episode from reset to its end."""
     began = time.perf_counter()
@@ -251,28 +299,11 @@ def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> _Life:
         observation, _ = yield from _call(env, lambda: env.reset(seed=assignment.seed, options={"task": task}))
         ended = False
         while not ended:
-            asked = time.perf_counter()
-            move: Move = yield from player.act(observation)
+            observation, move, asked = yield from _act(player, observation, turns)
             acted = time.perf_counter()
             answer, reward, terminated, truncated, info = yield from _call(env, partial(env.step, move.action))
             verdict = info.get("verdict", verdict)
-            turns.append(
-                Turn(
-                    observation,
-                    move.reply,
-                    move.action,
-                    float(reward),
-                    info.get("verdict"),
-                    move.context_ids,
-                    move.continues,
-                    move.reply_ids,
-                    move.logprobs,
-                    move.finish,
-                    move.version,
-                    acted - asked,
-                    time.perf_counter() - acted,
-                )
-            )
+            turns.append(_turn(observation, move, (asked, acted), float(reward), info.get("verdict")))
             observation = answer
             truncated = bool(truncated) or (len(turns) >= MAX_TURNS and not terminated)
             ended = terminated or truncated
@@ -282,6 +313,9 @@ def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> _Life:
             verdict = Verdict(0.0, Status.BROKEN_TASK, str(error))
     except Exception as error:  # a world may fail in any way; what it broke is no experience
         verdict = Verdict(0.0, Status.INFRASTRUCTURE, f"{type(error).__name__}: {error}")
+    finally:
+        if isinstance(player, HoldsResources):
+            player.close()
     if verdict is None:
         verdict = Verdict(sum(turn.reward for turn in turns), Status.PARTIAL, "the world gave no verdict")
     return Episode(

@@ -73,15 +73,20 @@ class QuestionEnv(TextEnv):
         task = self.task
         if task is None or self._left <= 0:
             raise UsageError("There is no open question: call reset() before step().")
-        verdict = judged(self.judge, task, action)
+        verdict = self.judgement(task, action)
         self._left -= 1
         if verdict.status is Status.CORRECT or not verdict.valid:
             self._left = 0
         over = self._left == 0
         self.observation = self.feedback(verdict)
         if not over:
-            self.observation += f" Tries left: {self._left}."
+            between = "" if self.observation.endswith("\n") else " "
+            self.observation += f"{between}Tries left: {self._left}."
         return self.observation, verdict.reward if over else 0.0, over, False, {"task": task.id, "verdict": verdict}
+
+    def judgement(self, task: Task, reply: str) -> Verdict:
+        """Return the judge's verdict; never raises."""
+        return judged(self.judge, task, reply)
 
     def feedback(self, verdict: Verdict) -> str:
         """Return what the agent is told of a reply; the verdict's detail may name the answer, so it is left out."""

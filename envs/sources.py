@@ -1,16 +1,19 @@
 """Tasks from files and data sets; a bad row is reported with file, line and field."""
 
 import codecs
+import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from palaestra.envs.errors import BadRowError, UsageError
 from palaestra.envs.math.answers import read_number, shown
+from palaestra.envs.math.extraction import How, extract
 from palaestra.envs.task import Json, Task, TaskSet
 
-__all__ = ["Loaded", "load_tasks"]
+__all__ = ["Loaded", "Row", "load_tasks", "question_task", "read_rows"]
 
 _HUB = "datasets:"
 _ID_FIELDS = ("task_id", "id")
@@ -33,12 +36,13 @@ class Loaded(NamedTuple):
 
 
 def load_tasks(source: str | Path, *, skip_bad_rows: bool = False) -> Loaded:
-    """Read tasks from a JSONL or Parquet file or a data set of the `datasets` library.
+    r"""Read tasks from a JSONL or Parquet file or a data set of the `datasets` library.
 
     A row has a prompt (`prompt`, `question` or `problem`), an answer (`answer` or `reference`) and perhaps an id
     (`task_id` or `id`; else the line number names it). An answer that is a text with `####` in it, as in GSM8K, is a
     worked solution: the number behind the mark becomes the reference and the text is kept as metadata `solution`.
-    Other fields are kept as metadata, beside `source` and `line`.
+    Without an answer, what stands in the `\boxed{}` of a `solution` is the reference, as in MATH. Other fields are
+    kept as metadata, beside `source` and `line`.
 
     Args:
         source: A `.jsonl` or `.parquet` file; a folder written by `Dataset.save_to_disk`; or
@@ -52,11 +56,11 @@ def load_tasks(source: str | Path, *, skip_bad_rows: bool = False) -> Loaded:
     where = str(source)
     tasks: dict[str, Task] = {}
     skipped: list[BadRowError] = []
-    for line, row in _rows(where):
+    for line, row in read_rows(where):
         try:
             if isinstance(row, BadRowError):
                 raise row
-            task = _task(where, line, row)
+            task = question_task(where, line, row)
             if task.id in tasks:
                 first = tasks[task.id].metadata["line"]
                 raise BadRowError(where, line, _present(row, _ID_FIELDS), f"line {first} has the id {task.id!r} too.")
@@ -77,7 +81,13 @@ def _present(row: Row, fields: Iterable[str]) -> str:
     return next((field for field in fields if row.get(field) is not None), "")
 
 
-def _task(source: str, line: int, row: Row) -> Task:
+def question_task(source: str, line: int, row: Row) -> Task:
+    """Turn a row with an answer into a task; `source` and `line` say where it came from.
+
+    Raises:
+        BadRowError: If it is none.
+    """
+    row = _with_boxed_answer(row)
     prompt_field, answer_field, id_field = (_present(row, f) for f in (_PROMPT_FIELDS, _ANSWER_FIELDS, _ID_FIELDS))
     if not prompt_field:
         raise BadRowError(source, line, "prompt", f"missing; name it one of {', '.join(_PROMPT_FIELDS)}.")
@@ -104,6 +114,15 @@ def _task(source: str, line: int, row: Row) -> Task:
     return task
 
 
+def _with_boxed_answer(row: Row) -> Row:
+    """Give a row that has only a worked solution the answer in its box."""
+    solution = row.get("solution")
+    if _present(row, _ANSWER_FIELDS) or not isinstance(solution, str):
+        return row
+    found = extract(solution)
+    return {**row, "answer": found.text} if found and found.how is How.BOXED else row
+
+
 def _require_unicode(source: str, line: int, fields: Row) -> None:
     """Refuse half a surrogate pair, which JSON can spell and no file can store."""
     for field, value in fields.items():
@@ -124,15 +143,29 @@ def _is_json(value: object) -> bool:
 _Rows: TypeAlias = Iterator[tuple[int, Row | BadRowError]]
 
 
-def _rows(source: str) -> _Rows:
-    """Yield every row with its one-based line or row number."""
+def read_rows(source: str) -> _Rows:
+    """Yield every row with its one-based line or row number; a line that is no JSON object comes as an error.
+
+    Args:
+        source: See `load_tasks`.
+
+    Raises:
+        UsageError: If the source cannot be read.
+    """
     if source.startswith(_HUB):
         return _hub_rows(source)
     if Path(source).is_file():
-        readers = {".jsonl": _jsonl_rows, ".ndjson": _jsonl_rows, ".parquet": _parquet_rows}
-        reader = readers.get(Path(source).suffix.lower())
+        readers = {
+            ".jsonl": _jsonl_rows,
+            ".jsonl.gz": _jsonl_rows,
+            ".ndjson": _jsonl_rows,
+            ".parquet": _parquet_rows,
+        }
+        reader = next((read for end, read in readers.items() if source.lower().endswith(end)), None)
         if reader is None:
-            raise UsageError(f"{source}: expected a file named .jsonl or .parquet. Convert it, or rename it.")
+            raise UsageError(
+                f"{source}: expected a file named .jsonl or .parquet, or .jsonl.gz. Convert it, or rename it."
+            )
         return reader(source)
     folder, _, split = source.partition("#")
     if Path(folder).is_dir():
@@ -144,11 +177,14 @@ def _rows(source: str) -> _Rows:
 
 
 def _jsonl_rows(source: str) -> _Rows:
-    with Path(source).open("rb") as file:
-        for line, raw in enumerate(file, start=1):
-            text = raw.removeprefix(codecs.BOM_UTF8) if line == 1 else raw
-            if text.strip():
-                yield line, _parsed(source, line, text)
+    with gzip.open(source) if source.lower().endswith(".gz") else Path(source).open("rb") as file:
+        try:
+            for line, raw in enumerate(file, start=1):
+                text = raw.removeprefix(codecs.BOM_UTF8) if line == 1 else raw
+                if text.strip():
+                    yield line, _parsed(source, line, text)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UsageError(f"{source} cannot be read as a gzip file: {error}") from error
 
 
 def _parsed(source: str, line: int, raw: bytes) -> Row | BadRowError:

@@ -19,7 +19,6 @@ from palaestra.envs.errors import InfrastructureError
 from palaestra.envs.sandbox.inside.main import NO_MOUNTS
 from palaestra.envs.sandbox.inside.namespaces import NOBODY
 from palaestra.envs.sandbox.inside.values import pack
-from palaestra.envs.sandbox.inside.worker import FILES
 from palaestra.envs.sandbox.job import CallJob, Job, Layer, Limits, Outcome, RunJob, ScriptJob
 from palaestra.envs.sandbox.outcome import Report, outcome_of
 from palaestra.envs.sandbox.places import Places
@@ -61,7 +60,6 @@ class Link:
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
         self._scratch = ""  # a folder of this machine, where the worker cannot have a file system of its own
-        self._files = {name: _anonymous(name) for name in FILES}
         self._errors = _anonymous("errors")
         self.process: subprocess.Popen[bytes] | None = None
         self.layers: tuple[Layer, ...] = ()
@@ -79,7 +77,8 @@ class Link:
             self.abandon()
             self._scratch = tempfile.mkdtemp(prefix="palaestra-")
             if os.geteuid() == 0:
-                os.chown(self._scratch, NOBODY, NOBODY)
+                with suppress(OSError):  # a root that knows no nobody stays root
+                    os.chown(self._scratch, NOBODY, NOBODY)
             hello = self._launch()
         if hello is None:
             raise InfrastructureError(f"A worker of the sandbox did not start{self._complaint()}.")
@@ -92,7 +91,6 @@ class Link:
             **places,
             "home": _HOME,
             "control": theirs.fileno(),
-            "files": self._files,
             "packages": list(self._setup.packages),
             "service": str(self._setup.service) if self._setup.service else "",
             "scratch": self._scratch,
@@ -105,7 +103,7 @@ class Link:
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=self._errors,
-                    pass_fds=(theirs.fileno(), *self._files.values()),
+                    pass_fds=(theirs.fileno(),),
                     # An interrupt at the terminal is for the pool, which ends its workers in order.
                     start_new_session=True,
                 )
@@ -125,27 +123,20 @@ class Link:
         Raises:
             InfrastructureError: If the worker failed; this link is of no more use then.
         """
-        limits = asdict(job.limits)
-        payload: dict[str, Any] = {"program": job.program}
-        kind, beside = "run", ""
-        if isinstance(job, CallJob):
-            kind = "call"
-            payload |= {"entry_point": job.entry_point, "calls": [[pack(v) for v in call] for call in job.calls]}
-        elif isinstance(job, ScriptJob):
-            kind = "script"
-            beside = json.dumps({"script": job.script, "entry_point": job.entry_point})
-        else:
-            beside = job.stdin
-        self._fill("program_in", json.dumps(payload).encode())
-        self._fill("script_in", beside.encode("utf-8", "surrogateescape" if isinstance(job, RunJob) else "strict"))
-        for name in ("program_out", "printed", "script_out"):
-            self._fill(name, b"")
-        self._send({"kind": kind, "limits": limits})
-        report = self.report(job.limits.wall_seconds)
-        if not report.begun:
-            raise InfrastructureError("A forked process of the sandbox ended before it reached the program.")
-        most = int(job.limits.output_mb * (1 << 20)) + 1
-        wrote, printed, tester = (_read(self._files[n], most) for n in ("program_out", "printed", "script_out"))
+        kind, contents = _written(job)
+        files = {name: _anonymous(name) for name in contents}
+        try:
+            for name, content in contents.items():
+                _fill(files[name], content)
+            self._send({"kind": kind, "limits": asdict(job.limits)}, files)
+            report = self.report(job.limits.wall_seconds)
+            if not report.begun:
+                raise InfrastructureError("A forked process of the sandbox ended before it reached the program.")
+            most = int(job.limits.output_mb * (1 << 20)) + 1
+            wrote, printed, tester = (_read(files.get(n, -1), most) for n in ("program_out", "printed", "script_out"))
+        finally:
+            for file in files.values():
+                os.close(file)
         return outcome_of(job, report, wrote, printed, tester)
 
     def open_session(self, limits: Limits) -> socket.socket:
@@ -154,13 +145,12 @@ class Link:
         with theirs:
             # Time is limited request by request, by whoever asks.
             endless = {**asdict(limits), "cpu_seconds": 1e6, "wall_seconds": 1e6}
-            self._fill("program_out", b"")
-            self._send({"kind": "session", "limits": endless}, theirs.fileno())
+            self._send({"kind": "session", "limits": endless}, {"wire": theirs.fileno()})
         return ours
 
     def end_session(self) -> Report:
         """End the session's process and return how it ended."""
-        self._send({"kind": "stop"})
+        self._send({"kind": "stop"}, {})
         return self.report(0.0)
 
     def report(self, seconds: float) -> Report:
@@ -185,20 +175,12 @@ class Link:
         said = os.pread(self._errors, 100_000, 0).decode("utf-8", "replace").strip()
         return f": {said[-500:]}" if said else ""
 
-    def _fill(self, name: str, content: bytes) -> None:
-        file = self._files[name]
-        os.ftruncate(file, 0)
-        # The position is shared with the process that reads or writes this file next.
-        os.lseek(file, 0, os.SEEK_SET)
-        while content:
-            content = content[os.pwrite(file, content, os.fstat(file).st_size) :]
-
-    def _send(self, order: dict[str, Any], file: int | None = None) -> None:
+    def _send(self, order: dict[str, Any], files: dict[str, int]) -> None:
         if self._control is None:
             raise InfrastructureError("This worker of the sandbox is gone.")
-        message = json.dumps(order).encode() + b"\n"
+        message = json.dumps({**order, "files": list(files)}).encode() + b"\n"
         try:
-            socket.send_fds(self._control, [message], [file] if file is not None else [])
+            socket.send_fds(self._control, [message], list(files.values()))
         except OSError as error:
             raise InfrastructureError(f"A worker of the sandbox cannot be reached ({error}).") from error
 
@@ -226,6 +208,12 @@ class Link:
             self._control.close()
             self._control = None
 
+    def kill(self) -> None:
+        """End the worker from another thread than the one that waits for it, which then finds it gone."""
+        if self.process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
     def close(self) -> None:
         """End the worker and everything in it."""
         control, self._control = self._control, None
@@ -235,15 +223,27 @@ class Link:
             try:
                 self.process.wait(2)
             except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
-                    os.killpg(self.process.pid, signal.SIGKILL)
+                self.kill()
                 self.process.wait()
-        for file in (*self._files.values(), self._errors):
-            with suppress(OSError):
-                os.close(file)
-        self._files, self._errors = {}, -1
+        with suppress(OSError):
+            os.close(self._errors)
+        self._errors = -1
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _written(job: Job) -> tuple[str, dict[str, bytes]]:
+    """Return the kind of a job, and the files that its processes need with what shall stand in them."""
+    payload: dict[str, Any] = {"program": job.program}
+    if isinstance(job, CallJob):
+        payload |= {"entry_point": job.entry_point, "calls": [[pack(v) for v in call] for call in job.calls]}
+    files = {"program_in": json.dumps(payload).encode(), "program_out": b""}
+    if isinstance(job, RunJob):
+        return "run", {**files, "script_in": job.stdin.encode("utf-8", "surrogateescape"), "printed": b""}
+    if isinstance(job, ScriptJob):
+        script = json.dumps({"script": job.script, "entry_point": job.entry_point}).encode()
+        return "script", {**files, "script_in": script, "script_out": b""}
+    return "call", files
 
 
 def _anonymous(name: str) -> int:
@@ -254,5 +254,12 @@ def _anonymous(name: str) -> int:
         return os.dup(file.fileno())
 
 
+def _fill(file: int, content: bytes) -> None:
+    """Write from the start, and leave the position there: the process that reads or writes next shares it."""
+    offset = 0
+    while offset < len(content):
+        offset += os.pwrite(file, content[offset:], offset)
+
+
 def _read(file: int, most: int) -> bytes:
-    return os.pread(file, min(most, os.fstat(file).st_size), 0)
+    return os.pread(file, min(most, os.fstat(file).st_size), 0) if file >= 0 else b""

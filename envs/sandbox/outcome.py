@@ -84,19 +84,23 @@ def _signal(number: int) -> str:
 
 
 def _entries(text: bytes) -> Iterator[dict[str, Any]]:
-    for line in text.split(b"\n"):
+    """Read lines up to the first that nothing of ours can have written: a program may fill the rest with anything."""
+    start = 0
+    while (end := text.find(b"\n", start)) >= 0:
         try:
-            entry = json.loads(line)
+            entry = json.loads(text[start:end])
         except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict):
-            yield entry
+            return
+        if not isinstance(entry, dict):
+            return
+        yield entry
+        start = end + 1
 
 
 def _last(text: bytes) -> dict[str, Any]:
     """Return the closing entry of results, empty where there is none."""
     start = text.rstrip(b"\n").rfind(b"\n") + 1
-    return next(_entries(text[start : start + 4096]), {})
+    return next(_entries(text[start : start + 4096].rstrip(b"\n") + b"\n"), {})
 
 
 def _results(text: bytes, count: int) -> Iterator[Returned | Raised]:

@@ -73,6 +73,7 @@ class Sandbox:
         self._spare: list[Link] = []
         self._layers: tuple[Layer, ...] | None = None
         self._closed = False
+        self._aborted = False
         _all.add(self)
 
     @property
@@ -131,8 +132,9 @@ class Sandbox:
                     if link is not None:
                         self._discard(link)
                         link = None
-                    if attempt == _TRIES:
+                    if attempt == _TRIES or self._aborted:
                         future.set_exception(error)
+                        break
                 except Exception as error:  # a job that cannot even be written down, such as one of no plain data
                     future.set_exception(error)
                     break
@@ -163,7 +165,8 @@ class Sandbox:
 
     def _return(self, link: Link) -> None:
         with self._lock:
-            if link.open and not self._closed:
+            # More would be kept only until the next crowd of sessions, at some megabytes each.
+            if link.open and not self._closed and len(self._spare) < self.workers:
                 self._spare.append(link)
                 return
         self._discard(link)
@@ -193,13 +196,23 @@ class Sandbox:
         for link in list(self._links):
             self._discard(link)
 
+    def abort(self) -> None:
+        """End all workers at once: what waits is cancelled, and what runs ends as a failure of the machinery."""
+        self._aborted = True
+        with suppress(queue.Empty):
+            while (work := self._jobs.get_nowait()) is not None:
+                work[1].cancel()
+        for link in list(self._links):
+            link.kill()
+        self.close()
+
     def __enter__(self) -> "Sandbox":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close() if error is None else self.abort()
 
 
 def _cores() -> int:

@@ -1,8 +1,11 @@
 """The commands, under one name."""
 
 import typer
+from palaestra.evolution.cli.audit import audit
 from palaestra.evolution.cli.bench import bench
+from palaestra.evolution.cli.doctor import doctor
 from palaestra.evolution.cli.evolve import evolve
+from palaestra.evolution.cli.judge import judge
 from palaestra.evolution.cli.listing import envs, recipes
 
 __all__ = ["app"]
@@ -16,5 +19,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (evolve, bench, envs, recipes):
+for command in (evolve, bench, envs, recipes, judge, audit, doctor):
     app.command()(command)

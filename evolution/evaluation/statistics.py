@@ -55,7 +55,7 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 def mean_pass_at_k(
-    successes_per_task: Sequence[int], attempts: int, k: int, generator: np.random.Generator
+    successes_per_task: Sequence[int], attempts: int | Sequence[int], k: int, generator: np.random.Generator
 ) -> Estimate:
     """Average `pass_at_k` over tasks; the interval is the percentile bootstrap over tasks.
 
@@ -63,14 +63,17 @@ def mean_pass_at_k(
 
     Args:
         successes_per_task: `[T]` successful attempts of each task, T at least 1.
-        attempts: Attempts made at every task.
+        attempts: Attempts made at every task, or `[T]` at each.
         k: Attempts allowed, `1 <= k <= attempts`.
         generator: Draws the `RESAMPLES` resamples.
 
     Raises:
         ShapeError: If there is no task, or a number does not fit `attempts`.
     """
-    return _bootstrap([pass_at_k(attempts, int(c), k) for c in successes_per_task], generator)
+    made = [attempts] * len(successes_per_task) if isinstance(attempts, int) else attempts
+    if len(made) != len(successes_per_task):
+        raise ShapeError(f"Every task needs its attempts, got {len(made)} for {len(successes_per_task)} tasks.")
+    return _bootstrap([pass_at_k(n, int(c), k) for n, c in zip(made, successes_per_task, strict=True)], generator)
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float], generator: np.random.Generator) -> Estimate:

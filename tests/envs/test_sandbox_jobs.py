@@ -6,6 +6,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +245,40 @@ def test_what_a_program_does_to_its_arguments_is_seen(sandbox: Sandbox) -> None:
     assert [check.passed for check in outcome.checks] == [True, True], outcome
 
 
+def test_a_program_that_returns_something_changes_none_of_its_arguments(sandbox: Sandbox) -> None:
+    program = "def f(x):\n    x.clear()\n    return []"
+    outcome = sandbox.run(ScriptJob(program, "x = [3, 1]\nassert f(x) == sorted(x)\n"))
+    assert [check.passed for check in outcome.checks] == [False]
+
+
+def test_a_program_cannot_end_the_iterations_of_a_test(sandbox: Sandbox) -> None:
+    program = "def f(x):\n    raise StopIteration"
+    outcome = sandbox.run(ScriptJob(program, "assert all(map(f, [1, 2]))\nassert list(map(f, [1])) == []\n"))
+    assert not any(check.passed for check in outcome.checks)
+
+
+def test_what_cannot_be_given_to_a_program_is_the_scripts_fault(sandbox: Sandbox) -> None:
+    outcome = sandbox.run(ScriptJob("def f(g):\n    return g(1)", "assert f(1) == 1\nassert f(lambda x: x) == 1\n"))
+    assert "function cannot be given" in outcome.fault
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "os.fchmod(3, 0)",
+        "fcntl.fcntl(3, fcntl.F_SETFL, os.O_APPEND)",
+        "fcntl.fcntl(2, fcntl.F_SETFL, os.O_APPEND)",
+        "os.chmod('.', 0)",
+        "os.chmod('/scratch', 0o500)",
+        "fcntl.flock(3, fcntl.LOCK_EX)",
+    ],
+)
+def test_what_is_done_to_shared_things_meets_no_other_program(sandbox: Sandbox, spoil: str) -> None:
+    sandbox.run(CallJob(f"import os, fcntl\ndef f():\n    {spoil}", "f", [[]], QUICK))
+    look = "import os, fcntl\ndef f():\n    open('a', 'w').close()\n    return [os.fstat(3).st_mode & 0o777, sum(fcntl.fcntl(n, fcntl.F_GETFL) & os.O_APPEND for n in range(4))]"
+    assert [called(sandbox, look) for _ in range(2)] == [[0o777, 0]] * 2
+
+
 def test_exceptions_and_iterators_cross_the_border(sandbox: Sandbox) -> None:
     program = "def f(x):\n    if x < 0: raise ValueError('negative')\n    yield from range(x)\ndef g():\n    raise KeyError('k')"
     script = (
@@ -388,6 +423,25 @@ def test_closing_leaves_no_process_file_or_folder(tmp_path: Path, monkeypatch: p
     assert (children(), resources()) == (before, had)
     with pytest.raises(UsageError, match="closed"):
         sandbox.submit(CallJob("", "f", []))
+
+
+def test_an_exception_ends_what_runs_and_what_waits() -> None:
+    endless = CallJob("def f():\n    while True: pass", "f", [[]], Limits(cpu_seconds=100, wall_seconds=100))
+    started = time.monotonic()
+    with suppress(KeyboardInterrupt), Sandbox(2) as sandbox:
+        futures = [sandbox.submit(endless) for _ in range(8)]
+        time.sleep(0.3)
+        raise KeyboardInterrupt
+    assert all(future.cancelled() or isinstance(future.exception(), InfrastructureError) for future in futures)
+    assert time.monotonic() - started < 9  # a guard against waiting for the programs
+
+
+def test_idle_sessions_are_not_kept_without_bound() -> None:
+    with Sandbox(1) as sandbox:
+        sessions = [sandbox.session() for _ in range(3)]
+        for session in sessions:
+            session.close()
+        assert len(sandbox._links) == 1
 
 
 def test_bad_limits_and_numbers_of_workers_are_refused() -> None:

@@ -59,7 +59,17 @@ def test_any_text_is_a_value_or_a_value_error(text: bytes | str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 10**6, '{"t":' * 10**5, "1" * 10**5, '{"i":"zz"}', '{"s":[[1]]}', '{"r":[1,2,0]}']
+    "text",
+    [
+        "[" * 10**6,
+        '{"t":' * 10**5,
+        "1" * 10**5,
+        '{"i":"zz"}',
+        '{"s":[[1]]}',
+        '{"r":[1,2,0]}',
+        '{"D":"1e999999"}',
+        '{"q":["' + "7" * 10**6 + '","3"]}',
+    ],
 )
 def test_hostile_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError):

@@ -51,6 +51,14 @@ def test_gsm8k_rows(tmp_path: Path) -> None:
     assert task.metadata["solution"] == worked
 
 
+def test_math_rows(tmp_path: Path) -> None:
+    worked = r"First \boxed{2}, no: \[x = \boxed{\frac{1}{2}}.\]"
+    task = only(jsonl(tmp_path, {"problem": "Find $x$.", "solution": worked, "level": "Level 2"}))
+    assert task.reference == r"\frac{1}{2}"
+    assert task.metadata["solution"] == worked
+    assert only(jsonl(tmp_path, {"problem": "p", "solution": worked, "answer": "7"})).reference == "7"
+
+
 def test_a_byte_order_mark_and_empty_lines_are_passed_over(tmp_path: Path) -> None:
     path = jsonl(tmp_path, b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), b"", b"  ", {**GOOD, "id": "b"})
     assert [task.metadata["line"] for task in load_tasks(path).tasks] == [1, 4]

@@ -5,6 +5,7 @@ the script's side believes nothing: what comes is decoded to plain data, and an 
 whose operations are asked for across the border one by one. Truth, equality and arithmetic are never asked for.
 """
 
+import builtins
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -12,14 +13,20 @@ from typing import Any
 
 from .values import Foreign, pack, shown, unpack
 
-__all__ = ["BorderClosed", "Remote", "Visitor", "serve"]
+__all__ = ["BorderClosed", "CannotCross", "Remote", "Visitor", "serve"]
 
 _LONGEST_LINE = 64 << 20
+# The first two steer the script's own iterations, the last is made of more than a message.
+_UNSAID = (StopIteration, StopAsyncIteration, UnicodeError)
 _MUTABLE = (list, dict, set, bytearray)
 
 
 class BorderClosed(BaseException):
     """The program's process is gone. Not an `Exception`: a test that catches those must not go on without it."""
+
+
+class CannotCross(BaseException):
+    """The script gave the program what is no plain data: the script cannot be used here, whatever the program does."""
 
 
 class Visitor:
@@ -47,7 +54,11 @@ class Visitor:
         return self._ask(["get", name])
 
     def call(self, remote: "Remote", arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Call a remote function; what it does to lists, sets and mappings given to it is done to ours."""
+        """Call a remote function.
+
+        What it does to lists, sets and mappings given to it is done to ours, if it returns None, as functions do that
+        work in place. Any other function could make a test compare its result with what it left of the question.
+        """
         self.last = lambda: _shown_call(remote.kind, arguments, named)
         packed = [pack(value, self._pack_remote) for value in arguments]
         packed_named = {key: pack(value, self._pack_remote) for key, value in named.items()}
@@ -61,7 +72,7 @@ class Visitor:
     def _pack_remote(value: Any) -> Any:
         if isinstance(value, Foreign) and value.handle >= 0:
             return {"x": [value.kind, value.handle]}
-        raise TypeError(f"a {type(value).__name__} cannot be given to the program under test, only plain data can")
+        raise CannotCross(f"a {type(value).__name__} cannot be given to the program under test, only plain data can")
 
     def _ask(self, request: list[Any], arguments: tuple[Any, ...] = ()) -> Any:
         self.open = True
@@ -79,11 +90,14 @@ class Visitor:
             if "e" in answer:
                 kind, message = (str(part)[:1000] for part in answer["e"])
             else:
-                for index, packed in answer.get("w", ()):
+                value = unpack(answer["v"], self._remote)
+                for index, packed in answer.get("w", ()) if value is None else ():
                     _overwrite(arguments[index], unpack(packed, self._remote))
-                return unpack(answer["v"], self._remote)
+                return value
         except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
             raise TypeError("the program answered with what is no value") from None
+        if kind == "StopIteration" and request[0] == "next":
+            raise StopIteration
         raise _exception(kind, message)
 
     def _remote(self, kind: str, handle: int) -> "Remote":
@@ -104,11 +118,12 @@ def _overwrite(target: Any, value: Any) -> None:
 
 
 def _exception(kind: str, message: str) -> Exception:
-    """Return the built-in exception of that name, so that a test can expect it."""
-    import builtins
+    """Return the built-in exception of that name, so that a test can expect it.
 
+    Not one that ends an iteration: `all(map(f, ...))` would end early and hold.
+    """
     found = getattr(builtins, kind, None)
-    if isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, UnicodeError):
+    if isinstance(found, type) and issubclass(found, Exception) and not issubclass(found, _UNSAID):
         return found(message)
     return RuntimeError(f"{kind}: {message}")
 
@@ -178,7 +193,7 @@ def serve(wire: socket.socket, names: dict[str, Any]) -> None:
                 named = {key: unpack(packed, resolve) for key, packed in details[1].items()}
                 value = objects[target](*arguments, **named)
                 for index, (argument, before) in enumerate(zip(arguments, details[0], strict=True)):
-                    if isinstance(argument, _MUTABLE) and (after := pack(argument, keep)) != before:
+                    if value is None and isinstance(argument, _MUTABLE) and (after := pack(argument, keep)) != before:
                         changed.append([index, after])
             else:
                 value = _OPERATIONS[operation](objects[target], *(unpack(packed, resolve) for packed in details))

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import landlock, limits, namespaces, repl, seccomp
-from .worker import FILES, HIGHEST_FILE, Worker, rearrange
+from .worker import HIGHEST_FILE, Worker, rearrange
 
 __all__ = ["NO_MOUNTS", "main"]
 
@@ -36,9 +36,7 @@ _CONTROL = 3
 def main() -> None:
     """Become a worker; the settings come as JSON in the last argument."""
     settings: dict[str, Any] = json.loads(sys.argv[-1])
-    wanted = {0: 0, 1: 1, 2: 2, _CONTROL: settings["control"]}
-    wanted |= {_CONTROL + 1 + index: settings["files"][name] for index, name in enumerate(FILES)}
-    rearrange(wanted)
+    rearrange({0: 0, 1: 1, 2: 2, _CONTROL: settings["control"]})
     answer = _warm_up(settings)
     linux = sys.platform.startswith("linux")
     missing = namespaces.unshare() if linux else {}
@@ -84,13 +82,12 @@ def _become_worker(settings: dict[str, Any], answer: Callable[[Any], Any], missi
             scratch = _own_file_system(settings)
             layers["file system of its own"] = ""
         layers |= _lock(settings, scratch, own_users)
-    filter_, layers["system-call filter"] = _filter()
+    filter_, layers["system-call filter"] = _filter(own_files=not settings["scratch"])
     control = socket.socket(fileno=_CONTROL)
     os.environ.clear()
     os.environ.update({"PATH": "/usr/bin:/bin", "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8"})
     control.sendall(json.dumps({"layers": layers}).encode() + b"\n")
-    files = {name: _CONTROL + 1 + index for index, name in enumerate(FILES)}
-    Worker(control, files, scratch, filter_, os.getpid() == 1, own_users, base, answer).serve()
+    Worker(control, scratch, filter_, os.getpid() == 1, own_users, base, answer).serve()
 
 
 def _own_file_system(settings: dict[str, Any]) -> str:
@@ -103,12 +100,12 @@ def _own_file_system(settings: dict[str, Any]) -> str:
     return namespaces.SCRATCH
 
 
-def _filter() -> tuple[seccomp.Filter | None, str]:
+def _filter(own_files: bool) -> tuple[seccomp.Filter | None, str]:
     reason = seccomp.supported()
     if reason:
         return None, reason
     try:
-        filter_ = seccomp.Filter()
+        filter_ = seccomp.Filter(own_files)
         filter_.try_out()
     except OSError as error:
         return None, str(error)

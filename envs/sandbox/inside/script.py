@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from .border import BorderClosed, Visitor
+from .border import BorderClosed, CannotCross, Visitor
 from .program import described, record
 from .values import shown
 
@@ -135,7 +135,7 @@ def examine(payload: dict[str, Any], results: int, visitor: Visitor) -> None:
     except BorderClosed:
         end = {"end": "lost", "called": visitor.last() if visitor.open and visitor.last else ""}
     except BaseException as error:
-        own = visitor.crossed == 0 or isinstance(error, SyntaxError)
+        own = visitor.crossed == 0 or isinstance(error, SyntaxError | CannotCross)
         last = visitor.last() if visitor.last else ""
         end = {"end": "fault" if own else "aborted", "error": described(error, _SOURCE), "called": last}
     record(results, {**end, "planned": instrument.planned, "reached": checks.reached})

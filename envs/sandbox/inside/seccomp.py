@@ -52,6 +52,7 @@ _GUARDED = {
     "prctl": (157, 167),
     "prlimit64": (302, 261),
 }
+_OF_FILES = {"chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "futimesat", "utimensat"}
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 # Numbers from here on are the same everywhere, and are newer than the calls that C libraries cannot do without.
 _FIRST_MODERN = 424
@@ -131,21 +132,25 @@ class _Program(ctypes.Structure):
 class Filter:
     """A filter, compiled once; `enter` puts it on the calling process for good.
 
+    Args:
+        own_files: Whether the process has a file system of its own. Elsewhere modes and times of files could be
+            changed, which Landlock does not know, and the filter refuses it.
+
     Raises:
         OSError: From `enter`, if the kernel refuses it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, own_files: bool) -> None:
         column, architecture = _ARCHITECTURES[platform.machine()]
         self._libc = ctypes.CDLL(None, use_errno=True)
         code: list[_Step] = []
         code += [(_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _KILL)]
         code += [(_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
-        actions = {
-            int(e.split()[1 + column]): "allow"
-            for e in _TABLE.replace("\n", " ").split(";")
-            if e.split()[1 + column] != "-"
-        }
+        entries = [entry.split() for entry in _TABLE.replace("\n", " ").split(";")]
+        actions = {int(entry[1 + column]): "allow" for entry in entries if entry[1 + column] != "-"}
+        for name, *numbers in entries if not own_files else ():
+            if name in _OF_FILES:
+                actions.pop(int(numbers[column]) if numbers[column] != "-" else -1, None)
         actions |= {numbers[column]: name for name, numbers in _GUARDED.items()}
         code += _tree(_leaves(actions))
         self._own_pid = [index for index, step in enumerate(code) if step[3] == _OWN_PID]

@@ -22,6 +22,8 @@ _DEPTH = 200
 # A generator's values are listed up to here: one that never ends is no list.
 _PRODUCED = 10_000
 _FEW = 1_000
+# Fractions are reduced and decimals scaled when they are compared: longer ones would take the comparer's time.
+_DIGITS = 5_000
 
 
 class Foreign:
@@ -186,6 +188,19 @@ def _unpack(packed: Any, foreign: Callable[[str, int], Any]) -> Any:
     return _READERS[tag](content)
 
 
+def _short(text: str) -> str:
+    if len(text) > _DIGITS:
+        raise ValueError("a number has too many digits")
+    return text
+
+
+def _decimal(text: str) -> Decimal:
+    value = Decimal(_short(text))
+    if value.is_finite() and abs(value.adjusted()) > _DIGITS:
+        raise ValueError("a number has too many digits")
+    return value
+
+
 def _spread(keys: list[Any]) -> list[Any]:
     """Refuse keys chosen so that their hashes collide, which would make a set of them take quadratic time."""
     if len(keys) > _FEW and len({hash(key) for key in keys}) < len(keys) // 2:
@@ -200,8 +215,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "b": bytes.fromhex,
     "a": bytearray.fromhex,
     "r": lambda content: range(*(_unpack(item, Foreign) for item in content)),
-    "D": Decimal,
-    "q": lambda content: Fraction(int(content[0], 16), int(content[1], 16)),
+    "D": lambda content: _decimal(content),
+    "q": lambda content: Fraction(*(int(_short(part), 16) for part in content)),
     "datetime": datetime.fromisoformat,
     "date": date.fromisoformat,
     "time": time.fromisoformat,
@@ -243,7 +258,10 @@ class _Shortened:
         elif isinstance(value, str | bytes | bytearray) and len(value) > self._room * 4:
             said = f"{value[: self._room * 2]!r}…"
         else:
-            said = repr(value)
+            try:
+                said = repr(value)
+            except ValueError:  # of numbers with too many digits
+                said = f"<{type(value).__name__}>"
         self._room -= len(said)
         return said
 

@@ -21,9 +21,9 @@ from . import limits, program, script
 from .border import Visitor, serve
 from .seccomp import Filter
 
-__all__ = ["FILES", "HIGHEST_FILE", "Worker", "rearrange"]
+__all__ = ["HIGHEST_FILE", "Worker", "rearrange"]
 
-FILES = ("program_in", "program_out", "printed", "script_in", "script_out")
+_MOST_FILES = 5
 # How long a test script may take to write down that its program is gone.
 _LAST_WORDS_SECONDS = 1.0
 _CPU_CLOCK = 2
@@ -43,7 +43,6 @@ class Worker:
 
     Args:
         control: Where orders come from and reports go.
-        files: Numbers of the open files for payloads and results.
         scratch: The folder where programs run.
         filter_: The system-call filter for programs; None where there is none.
         alone: Whether this is the first process of a process namespace of its own.
@@ -55,7 +54,6 @@ class Worker:
     def __init__(
         self,
         control: socket.socket,
-        files: dict[str, int],
         scratch: str,
         filter_: Filter | None,
         alone: bool,
@@ -64,21 +62,20 @@ class Worker:
         answer: Callable[[Any], Any],
     ) -> None:
         self._control = control
-        self._files = files
+        self._files: dict[str, int] = {}
         self._scratch = scratch
         self._filter = filter_
         self._alone = alone
         self._own_users = own_users
         self._answer = answer
         self._base = base
-        self._null = os.open(os.devnull, os.O_RDWR)
 
     def serve(self) -> None:
         """Carry out orders until the pool is gone."""
         gc.collect()
         gc.freeze()
         while True:
-            message, handed, _, _ = socket.recv_fds(self._control, 1 << 16, 1)
+            message, handed, _, _ = socket.recv_fds(self._control, 1 << 16, _MOST_FILES)
             if not message:
                 return
             for order in map(json.loads, message.splitlines()):
@@ -88,7 +85,9 @@ class Worker:
 
     def _reported(self, order: dict[str, Any], handed: list[int]) -> bool:
         """Carry out an order and report; return whether this worker is fit for another."""
-        report = self._carry_out(order, handed)
+        # Made for this job: nothing that a program does to an open file can meet another program.
+        self._files = dict(zip(order["files"], handed, strict=True))
+        report = self._carry_out(order)
         for file in handed:
             os.close(file)
         try:
@@ -102,10 +101,10 @@ class Worker:
             return False
         return clean
 
-    def _carry_out(self, order: dict[str, Any], handed: list[int]) -> dict[str, Any]:
+    def _carry_out(self, order: dict[str, Any]) -> dict[str, Any]:
         kind = order["kind"]
         ends: tuple[socket.socket, socket.socket] | None = socket.socketpair() if kind == "script" else None
-        theirs = ends[0] if ends else socket.socket(fileno=os.dup(handed[0])) if handed else None
+        theirs = ends[0] if ends else socket.socket(fileno=os.dup(self._files["wire"])) if kind == "session" else None
         begun, begin = os.pipe()
         tested = self._fork(order, kind, theirs, begin)
         tester = self._fork(order, "tester", ends[1], begin) if ends else 0
@@ -148,12 +147,11 @@ class Worker:
         os.chdir(self._scratch)
         source, target = ("script_in", "script_out") if role == "tester" else ("program_in", "program_out")
         payload: dict[str, Any] = json.loads(_read_all(self._files[source])) if role != "session" else {}
-        stdin = self._null
-        if role == "run":
-            stdin = self._files["script_in"]  # a program run alone has no script: its standard input lies there
-        kept = {0: stdin, 1: self._files["printed"] if role == "run" else self._null, 2: self._null}
-        kept[3] = self._files[target]
-        kept[4] = begin
+        # Opened anew: the flags of an open file are shared by all who inherit it.
+        null = os.open(os.devnull, os.O_RDWR)
+        kept = {0: null, 1: null, 2: null, 3: self._files.get(target, null), 4: begin}
+        if role == "run":  # a program run alone has no script: its standard input lies there
+            kept |= {0: self._files["script_in"], 1: self._files["printed"]}
         if wire is not None:
             kept[5] = wire.detach()
         rearrange(kept)
@@ -238,6 +236,8 @@ class Worker:
         with suppress(ChildProcessError):
             while os.waitpid(-1, 0 if self._alone else os.WNOHANG)[0]:
                 pass
+        with suppress(PermissionError):  # where it is not this user's own, no program can have changed it either
+            os.chmod(self._scratch, 0o700)
         _empty(self._scratch)
 
 

@@ -1,0 +1,1 @@
+"""What is put to judges: attacks by their aim, honest programs, pairs of answers, hostile text, known solutions."""

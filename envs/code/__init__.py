@@ -1,0 +1,1 @@
+"""Programs as answers: how they are judged, and environments that ask for them."""
