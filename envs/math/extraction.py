@@ -46,6 +46,7 @@ _NUMERAL = re.compile(
 )
 _NUMERAL_CHARS = 400
 _ARITHMETIC = re.compile(r"[0-9\s+*/×÷().,$-]*[-+*/×÷][0-9\s+*/×÷().,$=-]*=([^=]+)")
+_OR = re.compile(r"\W{0,9}or\b[^.\n]{0,30}", re.IGNORECASE)
 _PROSE = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _ONE_WORD_OR_TWO = re.compile(r"[A-Za-z][A-Za-z'-]*(?:\s[A-Za-z'-]+)?\.?")
 _SPELLINGS = str.maketrans({"−": "-", "–": "-", "﹣": "-", "－": "-"})
@@ -181,8 +182,10 @@ def _stated(text: str, position: int) -> str:
     numeral = _NUMERAL.match(phrase)
     if numeral and re.match(r"\s?[,(]?\s?[A-Za-z]{2,}", phrase[numeral.end() :]):
         return numeral[0]
-    numeral = last_match(_NUMERAL, phrase)
-    return numeral[0] if numeral else phrase[:_LINE_CHARS]
+    numerals = deque(_NUMERAL.finditer(phrase), maxlen=2)
+    if len(numerals) == 2 and _OR.fullmatch(phrase, numerals[0].end(), numerals[1].start()):
+        return f"{numerals[0][0]}, {numerals[1][0]}"  # who says "43 or 42" has said neither
+    return numerals[-1][0] if numerals else phrase[:_LINE_CHARS]
 
 
 def _plain(text: str) -> str | None:

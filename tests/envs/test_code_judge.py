@@ -412,6 +412,11 @@ def test_an_answer_that_breaks_a_good_checker_is_wrong(judge: CodeJudge) -> None
     for reply in ("def add(a, b):\n    return 10**12\n", "def add(a, b):\n    return 'x'\n"):
         verdict = judge(task, reply)
         assert (verdict.status, verdict.reward) == (Status.WRONG, 0.0), verdict
+    careless = calls(
+        ([1, 2], 3), checker="def check(case_input, actual, expected):\n    return actual and actual == 3\n"
+    )
+    assert judge(careless, RIGHT).status is Status.CORRECT
+    assert judge(careless, "def add(a, b):\n    return None\n").status is Status.WRONG
 
 
 @pytest.mark.parametrize(
