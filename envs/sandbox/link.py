@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ class Link:
         try:
             for name, content in contents.items():
                 _fill(files[name], content)
-            self._send({"kind": kind, "limits": asdict(job.limits)}, files)
+            self._send({"kind": kind, "limits": _fields(job.limits)}, files)
             report = self.report(job.limits.wall_seconds)
             if not report.begun:
                 raise InfrastructureError("A forked process of the sandbox ended before it reached the program.")
@@ -230,6 +231,11 @@ class Link:
         self._errors = -1
         if self._scratch:
             shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+@lru_cache(maxsize=64)
+def _fields(limits: Limits) -> dict[str, float]:
+    return asdict(limits)
 
 
 def _written(job: Job) -> tuple[str, dict[str, bytes]]:

@@ -13,6 +13,7 @@ from palaestra.envs.sandbox.job import CallJob, Check, Ended, Job, Limits, Outco
 __all__ = ["Report", "outcome_of"]
 
 _MEMORY = "MemoryError"
+_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,15 @@ def _signal(number: int) -> str:
 
 def _entries(text: bytes) -> Iterator[dict[str, Any]]:
     """Read lines up to the first that nothing of ours can have written: a program may fill the rest with anything."""
+    whole = text[: text.rfind(b"\n")] if text else text
+    lines = whole.count(b"\n") + 1
+    try:  # all lines at once, which is several times as quick, where all are ours
+        entries = json.loads(b"[" + whole.replace(b"\n", b",") + b"]") if lines < _AT_ONCE else []
+    except (ValueError, RecursionError):
+        entries = []
+    if len(entries) == lines and all(type(entry) is dict for entry in entries):
+        yield from entries
+        return
     start = 0
     while (end := text.find(b"\n", start)) >= 0:
         try:

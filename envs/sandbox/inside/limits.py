@@ -4,8 +4,9 @@ import math
 import os
 import resource
 from collections.abc import Mapping
+from contextlib import suppress
 
-__all__ = ["OPEN_FILES_OF_OURS", "address_space", "apply"]
+__all__ = ["OPEN_FILES_OF_OURS", "address_space", "apply", "apply_to_all", "planned"]
 
 # Standard streams, payload, results and border.
 OPEN_FILES_OF_OURS = 8
@@ -23,8 +24,8 @@ def address_space() -> int:
         return 0
 
 
-def apply(limits: Mapping[str, float], base: int, own_users: bool) -> list[str]:
-    """Limit this process for good.
+def planned(limits: Mapping[str, float], base: int, own_users: bool) -> list[tuple[int, tuple[int, int]]]:
+    """Work out what `resource.setrlimit` shall be told; the worker does, so that no forked process needs the time.
 
     Args:
         limits: The fields of `Limits`.
@@ -33,7 +34,7 @@ def apply(limits: Mapping[str, float], base: int, own_users: bool) -> list[str]:
             would count against the program, and it could fail for what others do.
 
     Returns:
-        The names of limits that this system refuses.
+        Resources with soft and hard limit, none above what this process may have.
     """
     cpu = math.ceil(limits["cpu_seconds"])
     output = int(limits["output_mb"] * _MB)
@@ -44,24 +45,30 @@ def apply(limits: Mapping[str, float], base: int, own_users: bool) -> list[str]:
         "RLIMIT_FSIZE": (output, output),
         "RLIMIT_NOFILE": (int(limits["open_files"]) + OPEN_FILES_OF_OURS,) * 2,
         "RLIMIT_NPROC": (int(limits["threads"]) + _PROCESSES_OF_OURS,) * 2,
-        "RLIMIT_CORE": (0, 0),
-        "RLIMIT_MSGQUEUE": (0, 0),
-        "RLIMIT_MEMLOCK": (0, 0),
     }
     if not base:
         del wanted["RLIMIT_AS"]
     if not own_users:
         del wanted["RLIMIT_NPROC"]
-    refused = []
-    for name, (soft, hard) in wanted.items():
-        number = getattr(resource, name, None)
-        if number is None:
-            continue
-        try:
-            ceiling = resource.getrlimit(number)[1]
-            if ceiling != resource.RLIM_INFINITY:
-                soft, hard = min(soft, ceiling), min(hard, ceiling)
-            resource.setrlimit(number, (soft, hard))
-        except (ValueError, OSError):
-            refused.append(name)
-    return refused
+    return [_bounded(getattr(resource, name), values) for name, values in wanted.items() if hasattr(resource, name)]
+
+
+def _bounded(number: int, wanted: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+    ceiling = resource.getrlimit(number)[1]
+    soft, hard = wanted if ceiling == resource.RLIM_INFINITY else (min(value, ceiling) for value in wanted)
+    return number, (soft, hard)
+
+
+def apply(plan: list[tuple[int, tuple[int, int]]]) -> None:
+    """Limit this process for good."""
+    for number, values in plan:
+        # Some systems know a limit and refuse to set it: macOS that of memory.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(number, values)
+
+
+def apply_to_all() -> None:
+    """Refuse the worker and all it will fork what none of them needs."""
+    for name in ("RLIMIT_CORE", "RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK"):
+        if hasattr(resource, name):
+            apply([(getattr(resource, name), (0, 0))])

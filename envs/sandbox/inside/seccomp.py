@@ -72,7 +72,7 @@ _NUMBER, _ARCHITECTURE = 0, 4
 # Stands in a step for the number of the process that enters the filter.
 _OWN_PID = -1
 _FIRST, _SECOND = (_LOAD, 0, 0, 16), (_LOAD, 0, 0, 24)
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_FILTER = 38, 22, 2
+_PR_SET_SECCOMP, _SECCOMP_FILTER = 22, 2
 
 
 _Step = tuple[int, int, int, int]
@@ -155,7 +155,8 @@ class Filter:
         code += _tree(_leaves(actions))
         self._own_pid = [index for index, step in enumerate(code) if step[3] == _OWN_PID]
         self._code = bytearray(b"".join(struct.pack("HBBI", *step[:3], max(step[3], 0)) for step in code))
-        self._length = len(code)
+        self._held = (ctypes.c_char * len(self._code)).from_buffer(self._code)
+        self._program = _Program(len(code), ctypes.addressof(self._held))
 
     def try_out(self) -> None:
         """Put the filter on a process made for this.
@@ -175,12 +176,8 @@ class Filter:
             raise OSError("the kernel refuses system-call filters")
 
     def enter(self) -> None:
-        """Put the filter on this process and all it will become."""
+        """Put the filter on this process and all it will become; it must have given up new privileges before."""
         for index in self._own_pid:
             struct.pack_into("I", self._code, index * 8 + 4, os.getpid())
-        code = (ctypes.c_char * len(self._code)).from_buffer(self._code)
-        program = _Program(self._length, ctypes.addressof(code))
-        if self._libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
-            raise OSError(ctypes.get_errno(), "no_new_privs was refused")
-        if self._libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(program), 0, 0) != 0:
+        if self._libc.prctl(_PR_SET_SECCOMP, _SECCOMP_FILTER, ctypes.byref(self._program), 0, 0) != 0:
             raise OSError(ctypes.get_errno(), "the seccomp filter was refused")

@@ -69,9 +69,17 @@ class Worker:
         self._own_users = own_users
         self._answer = answer
         self._base = base
+        self._begun, self._begin = os.pipe()
+        self._order: dict[str, Any] = {}
+        self._limits: list[tuple[int, tuple[int, int]]] = []
+        self._null = -1
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
 
     def serve(self) -> None:
         """Carry out orders until the pool is gone."""
+        os.chdir(self._scratch)
+        limits.apply_to_all()
         gc.collect()
         gc.freeze()
         while True:
@@ -87,8 +95,13 @@ class Worker:
         """Carry out an order and report; return whether this worker is fit for another."""
         # Made for this job: nothing that a program does to an open file can meet another program.
         self._files = dict(zip(order["files"], handed, strict=True))
+        # Opened for this job too: the flags of an open file are shared by all who inherit it.
+        self._null = os.open(os.devnull, os.O_RDWR)
+        if order["limits"] != self._order.get("limits"):
+            self._limits = limits.planned(order["limits"], self._base, self._own_users)
+        self._order = order
         report = self._carry_out(order)
-        for file in handed:
+        for file in (self._null, *handed):
             os.close(file)
         try:
             self._clean()
@@ -105,10 +118,8 @@ class Worker:
         kind = order["kind"]
         ends: tuple[socket.socket, socket.socket] | None = socket.socketpair() if kind == "script" else None
         theirs = ends[0] if ends else socket.socket(fileno=os.dup(self._files["wire"])) if kind == "session" else None
-        begun, begin = os.pipe()
-        tested = self._fork(order, kind, theirs, begin)
-        tester = self._fork(order, "tester", ends[1], begin) if ends else 0
-        os.close(begin)
+        tested = self._fork(kind, theirs)
+        tester = self._fork("tester", ends[1]) if ends else 0
         for end in (*(ends or ()), *((theirs,) if theirs and not ends else ())):
             end.close()
         watched = self._watch(tested, tester, order["limits"])
@@ -116,8 +127,7 @@ class Worker:
         _, status, usage = os.wait4(tested, 0)
         if tester:
             self._hear_out(tester)
-        ready = os.read(begun, 4)
-        os.close(begun)
+        ready = os.read(self._begun, 4) if select.select([self._begun], [], [], 0)[0] else b""
         return {
             # Whether every process got as far as the program. Where one did not, the fault is ours.
             "begun": len(ready) == (2 if tester else 1),
@@ -128,34 +138,32 @@ class Worker:
             "memory": usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20),
         }
 
-    def _fork(self, order: dict[str, Any], role: str, wire: socket.socket | None, begin: int) -> int:
+    def _fork(self, role: str, wire: socket.socket | None) -> int:
         pid = os.fork()
         if pid == 0:
             code = 1
             try:
-                self._become(order, role, wire, begin)
+                self._become(role, wire)
                 code = 0
             finally:
                 os._exit(code)
         return pid
 
-    def _become(self, order: dict[str, Any], role: str, wire: socket.socket | None, begin: int) -> None:
+    def _become(self, role: str, wire: socket.socket | None) -> None:
         """Turn this forked process into the one that runs a program, or into the one that tests it."""
         gc.enable()
         if not self._alone:
             os.setsid()
-        os.chdir(self._scratch)
         source, target = ("script_in", "script_out") if role == "tester" else ("program_in", "program_out")
         payload: dict[str, Any] = json.loads(_read_all(self._files[source])) if role != "session" else {}
-        # Opened anew: the flags of an open file are shared by all who inherit it.
-        null = os.open(os.devnull, os.O_RDWR)
-        kept = {0: null, 1: null, 2: null, 3: self._files.get(target, null), 4: begin}
+        null = self._null
+        kept = {0: null, 1: null, 2: null, 3: self._files.get(target, null), 4: self._begin}
         if role == "run":  # a program run alone has no script: its standard input lies there
             kept |= {0: self._files["script_in"], 1: self._files["printed"]}
         if wire is not None:
             kept[5] = wire.detach()
         rearrange(kept)
-        limits.apply(order["limits"], self._base, self._own_users)
+        limits.apply(self._limits)
         if self._filter is not None:
             self._filter.enter()
         border = socket.socket(fileno=5) if wire is not None else None
@@ -179,8 +187,7 @@ class Worker:
         """Wait until the program or its tester ends, a limit is reached, or the pool lets go."""
         started = time.monotonic()
         deadline = started + allowed["wall_seconds"]
-        poll = select.poll()
-        poll.register(self._control, select.POLLIN)
+        poll = self._poll
         descriptors = [_pidfd(pid) for pid in (tested, tester) if pid]
         for descriptor in descriptors:
             if descriptor >= 0:
@@ -205,6 +212,7 @@ class Worker:
         finally:
             for descriptor in descriptors:
                 if descriptor >= 0:
+                    poll.unregister(descriptor)
                     os.close(descriptor)
         return _Watched(limit, time.monotonic() - started)
 
@@ -248,11 +256,10 @@ def _converse(wire: socket.socket, answer: Callable[[Any], Any]) -> None:
 
 
 def _read_all(file: int) -> bytes:
-    parts, offset = [], 0
-    while part := os.pread(file, 1 << 20, offset):
-        parts.append(part)
-        offset += len(part)
-    return b"".join(parts)
+    size, content = os.fstat(file).st_size, b""
+    while len(content) < size and (part := os.pread(file, size, len(content))):
+        content += part
+    return content
 
 
 def rearrange(wanted: dict[int, int]) -> None:
