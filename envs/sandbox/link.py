@@ -19,8 +19,10 @@ from typing import Any
 from palaestra.envs.errors import InfrastructureError
 from palaestra.envs.sandbox.inside.main import NO_MOUNTS
 from palaestra.envs.sandbox.inside.namespaces import NOBODY
+from palaestra.envs.sandbox.inside.program import described
+from palaestra.envs.sandbox.inside.script import SCRIPT, prepare
 from palaestra.envs.sandbox.inside.values import pack
-from palaestra.envs.sandbox.job import CallJob, Job, Layer, Limits, Outcome, RunJob, ScriptJob
+from palaestra.envs.sandbox.job import CallJob, Ended, Job, Layer, Limits, Outcome, RunJob, ScriptJob
 from palaestra.envs.sandbox.outcome import Report, outcome_of
 from palaestra.envs.sandbox.places import Places
 
@@ -124,7 +126,10 @@ class Link:
         Raises:
             InfrastructureError: If the worker failed; this link is of no more use then.
         """
-        kind, contents = _written(job)
+        try:
+            kind, contents = _written(job)
+        except _UNUSABLE as error:  # the script is no Python
+            return Outcome(Ended.FINISHED, fault=described(error, SCRIPT))
         files = {name: _anonymous(name) for name in contents}
         try:
             for name, content in contents.items():
@@ -238,6 +243,11 @@ def _fields(limits: Limits) -> dict[str, float]:
     return asdict(limits)
 
 
+# A script is prepared once for all the programs it tests.
+_prepared = lru_cache(maxsize=1024)(prepare)
+_UNUSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+
+
 def _written(job: Job) -> tuple[str, dict[str, bytes]]:
     """Return the kind of a job, and the files that its processes need with what shall stand in them."""
     payload: dict[str, Any] = {"program": job.program}
@@ -247,8 +257,9 @@ def _written(job: Job) -> tuple[str, dict[str, bytes]]:
     if isinstance(job, RunJob):
         return "run", {**files, "script_in": job.stdin.encode("utf-8", "surrogateescape"), "printed": b""}
     if isinstance(job, ScriptJob):
-        script = json.dumps({"script": job.script, "entry_point": job.entry_point}).encode()
-        return "script", {**files, "script_in": script, "script_out": b""}
+        ready = _prepared(job.script)
+        script = {**ready._asdict(), "code": ready.code.hex(), "script": job.script, "entry_point": job.entry_point}
+        return "script", {**files, "script_in": json.dumps(script).encode(), "script_out": b""}
     return "call", files
 
 

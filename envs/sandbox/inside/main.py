@@ -7,10 +7,8 @@ process a program.
 
 import ctypes
 import importlib
-import importlib.util
 import json
 import os
-import platform
 import signal
 import socket
 import sys
@@ -22,11 +20,9 @@ from .worker import HIGHEST_FILE, Worker, rearrange
 
 __all__ = ["NO_MOUNTS", "main"]
 
-# What programs import most: loaded once here, and shared by every fork.
-_WARM = (
-    "bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions functools hashlib heapq "
-    "itertools json math numbers operator random re statistics string struct textwrap time typing types"
-)
+# What programs import most: loaded once here, and shared by every fork. Each module makes every fork a little slower,
+# and `threading`, whose hook runs in every fork, much.
+_WARM = "bisect collections copy functools heapq itertools json math operator random re string time typing"
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 # The exit code of a worker that could not have a file system of its own, and asks to be started without.
 NO_MOUNTS = 77
@@ -60,10 +56,12 @@ def _warm_up(settings: dict[str, Any]) -> Callable[[Any], Any]:
         importlib.import_module(name)
     if not settings["service"]:
         return repl.answer
-    spec = importlib.util.spec_from_file_location("service", settings["service"])
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("service", settings["service"])
     if spec is None or spec.loader is None:
         raise ImportError(f"{settings['service']} is no Python file")
-    module = importlib.util.module_from_spec(spec)
+    module = module_from_spec(spec)
     sys.modules["service"] = module
     spec.loader.exec_module(module)
     answer: Callable[[Any], Any] = module.answer
@@ -93,7 +91,7 @@ def _become_worker(settings: dict[str, Any], answer: Callable[[Any], Any], missi
 def _own_file_system(settings: dict[str, Any]) -> str:
     """Return the scratch folder of a file system of its own, or end this process, which may be half-way there."""
     try:
-        namespaces.own_file_system(settings["shown"], settings["hidden"], platform.machine())
+        namespaces.own_file_system(settings["shown"], settings["hidden"], os.uname().machine)
     except (OSError, StopIteration) as error:
         os.write(2, f"no file system of its own: {error}\n".encode())
         os._exit(NO_MOUNTS)

@@ -10,7 +10,6 @@ import ctypes
 import os
 import struct
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 __all__ = ["NOBODY", "SCRATCH", "become_nobody", "own_file_system", "unshare"]
 
@@ -120,28 +119,28 @@ def own_file_system(readable: Iterable[str], hidden: Iterable[str], machine: str
         OSError: If a mount is refused; then the file system is in no useful state and the process should end.
     """
     mount = _Mounts(machine)
-    shown = sorted({os.path.realpath(path) for path in readable if Path(path).exists()})
+    shown = sorted({os.path.realpath(path) for path in readable if os.path.exists(path)})
     # Any folder can be mounted over, nobody else sees it; but not one that hides what is to be shown.
-    root = next(p for p in _BUILDING_SITES if Path(p).is_dir() and not any(_within(path, p) for path in shown))
+    root = next(p for p in _BUILDING_SITES if os.path.isdir(p) and not any(_within(path, p) for path in shown))
     mount.leave()
     mount("palaestra", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=8m")
-    concealed = {os.path.realpath(path) for path in hidden if Path(path).is_dir()}
+    concealed = {os.path.realpath(path) for path in hidden if os.path.isdir(path)}
     old = f"{root}/old"
-    Path(old).mkdir()
+    os.mkdir(old)
     outer = [path for path in shown if not any(_within(path, other) for other in shown if other != path)]
     inner = [path for path in shown if any(_within(path, other) for other in concealed)]
     for path in outer:
         mount.bind(path, root + path)
     for path in concealed:
-        if Path(root + path).is_dir():
+        if os.path.isdir(root + path):
             mount("palaestra", root + path, "tmpfs", _MS_NOSUID | _MS_NODEV, "mode=755,size=1m")
     for path in inner:
         mount.bind(path, root + path)
     for link in ("/bin", "/lib", "/lib64", "/usr/bin"):
-        if Path(link).is_symlink() and not os.path.lexists(root + link):
-            Path(root + link).symlink_to(os.readlink(link))
+        if os.path.islink(link) and not os.path.lexists(root + link):
+            os.symlink(os.readlink(link), root + link)
     size = f"mode=777,size={_SCRATCH_MB}m,nr_inodes={_SCRATCH_FILES}"
-    Path(root + SCRATCH).mkdir()
+    os.mkdir(root + SCRATCH)
     mount("palaestra", root + SCRATCH, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, size)
     mount.pivot(root, old)
     mount.freeze("/")
@@ -167,12 +166,11 @@ class _Mounts:
 
     def bind(self, source: str, target: str) -> None:
         """Show a file or folder at another place."""
-        place = Path(target)
-        if Path(source).is_dir():
-            place.mkdir(parents=True, exist_ok=True)
+        if os.path.isdir(source):
+            os.makedirs(target, exist_ok=True)
         else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.touch()
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY))
         self(source, target, None, _MS_BIND | _MS_REC)
 
     def pivot(self, root: str, old: str) -> None:
@@ -183,7 +181,7 @@ class _Mounts:
         self._check(self._libc.syscall(number, root.encode(), old.encode()), "pivot_root")
         os.chdir("/")
         self._check(self._libc.umount2(b"/old", _MNT_DETACH), "umount")
-        Path("/old").rmdir()
+        os.rmdir("/old")
 
     def freeze(self, root: str) -> None:
         """Make every mount beneath `root` read-only, but for the scratch folder."""

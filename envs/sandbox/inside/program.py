@@ -8,9 +8,7 @@ import atexit
 import json
 import os
 import sys
-import threading
 import time
-import traceback
 import types
 from collections.abc import Callable
 from typing import Any
@@ -46,9 +44,11 @@ def described(error: BaseException, source: str = _SOURCE) -> str:
     line = 0
     if isinstance(error, SyntaxError) and error.filename == source:
         message, line = str(error.msg)[:300], error.lineno or 0
-    for frame, number in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_filename == source:
-            line = number
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == source:
+            line = trace.tb_lineno
+        trace = trace.tb_next
     said = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return f"{said} (line {line})" if line else said
 
@@ -96,7 +96,9 @@ def run(payload: dict[str, Any], results: int) -> None:
         try:
             _load(payload["program"], "__main__")
         finally:
-            threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter itself does when a program ends
+            # As the interpreter itself does when a program ends. Not imported above: its hook would slow every fork.
+            if "threading" in sys.modules:
+                sys.modules["threading"]._shutdown()
             atexit._run_exitfuncs()
             sys.stdout.flush()
     except SystemExit as error:

@@ -2,7 +2,6 @@
 
 import ast
 import io
-import linecache
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
@@ -35,7 +34,6 @@ def answer(request: Any) -> Any:
 
 def _run(code: str) -> None:
     tree = ast.parse(code, _SOURCE)
-    linecache.cache[_SOURCE] = (len(code), None, code.splitlines(keepends=True), _SOURCE)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     exec(compile(tree, _SOURCE, "exec", dont_inherit=True), _names)
     if isinstance(last, ast.Expr):

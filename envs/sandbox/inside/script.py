@@ -2,17 +2,18 @@
 
 import ast
 import builtins
+import marshal
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .border import BorderClosed, CannotCross, Visitor
 from .program import described, record
 from .values import shown
 
-__all__ = ["examine"]
+__all__ = ["SCRIPT", "Prepared", "examine", "prepare"]
 
-_SOURCE = "<script>"
+SCRIPT = "<script>"
 _CHECK = "__palaestra_check__"
 _LONGEST_SOURCE = 300
 
@@ -63,7 +64,7 @@ class _Check:
             source = self._checks.lines[self._line - 1].strip()[:_LONGEST_SOURCE]
             entry |= {"source": source, "called": last() if last else ""}
             if error is not None:
-                entry["actual"] = described(error, _SOURCE)
+                entry["actual"] = described(error, SCRIPT)
             elif self._compared is not None and self._compared[0] is not self._compared[1]:
                 entry |= {"actual": shown(self._compared[0]), "expected": shown(self._compared[1])}
             elif self._compared is not None:
@@ -112,24 +113,47 @@ def _unbound(tree: ast.Module) -> list[str]:
     return [name for name in dict.fromkeys(read) if name not in defined and not name.startswith(_CHECK)]
 
 
+class Prepared(NamedTuple):
+    """A script, ready to be run as often as there are programs.
+
+    Attributes:
+        code: Byte code of the instrumented script, as `marshal` writes it for this interpreter.
+        unbound: Names that it reads and nowhere defines.
+        planned: Assertions in it.
+    """
+
+    code: bytes
+    unbound: list[str]
+    planned: int
+
+
+def prepare(script: str) -> Prepared:
+    """Instrument and compile a script.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: As `compile` does.
+    """
+    tree = ast.parse(script, SCRIPT)
+    unbound = _unbound(tree)
+    instrument = _Instrument()
+    code = compile(instrument.visit(tree), SCRIPT, "exec", dont_inherit=True)
+    return Prepared(marshal.dumps(code), unbound, instrument.planned)
+
+
 def examine(payload: dict[str, Any], results: int, visitor: Visitor) -> None:
-    """Run a script against the program behind the border.
+    """Run a prepared script against the program behind the border.
 
     A fault is the script's own when it happened before anything came across the border, or when the script names
     what neither side defines; all later trouble may be the program's making and counts against it.
     """
     checks = _Checks(visitor, results, payload["script"].splitlines())
-    instrument = _Instrument()
     end: dict[str, Any] = {"end": "finished"}
     try:
-        tree = ast.parse(payload["script"], _SOURCE)
         names: dict[str, Any] = {"__name__": "script", _CHECK: checks}
-        unbound = _unbound(tree)
-        code = compile(instrument.visit(tree), _SOURCE, "exec", dont_inherit=True)
-        _bind(names, unbound, visitor.get)
+        _bind(names, payload["unbound"], visitor.get)
         candidate = visitor.get(payload["entry_point"]) if payload["entry_point"] else None
         visitor.crossed = 0
-        exec(code, names)
+        exec(marshal.loads(bytes.fromhex(payload["code"])), names)
         if payload["entry_point"]:
             names["check"](candidate)
     except BorderClosed:
@@ -137,8 +161,8 @@ def examine(payload: dict[str, Any], results: int, visitor: Visitor) -> None:
     except BaseException as error:
         own = visitor.crossed == 0 or isinstance(error, SyntaxError | CannotCross)
         last = visitor.last() if visitor.last else ""
-        end = {"end": "fault" if own else "aborted", "error": described(error, _SOURCE), "called": last}
-    record(results, {**end, "planned": instrument.planned, "reached": checks.reached})
+        end = {"end": "fault" if own else "aborted", "error": described(error, SCRIPT), "called": last}
+    record(results, {**end, "planned": payload["planned"], "reached": checks.reached})
 
 
 def _bind(names: dict[str, Any], wanted: list[str], get: Callable[[str], Any]) -> None:

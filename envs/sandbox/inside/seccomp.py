@@ -8,7 +8,6 @@ program, changes a namespace, a mount or an identity, or looks into another proc
 import ctypes
 import errno
 import os
-import platform
 import struct
 import sys
 
@@ -82,8 +81,8 @@ def supported() -> str:
     """Return why no filter can be made here, or `""`."""
     if not sys.platform.startswith("linux"):
         return "seccomp is a part of Linux"
-    if platform.machine() not in _ARCHITECTURES:
-        return f"no table of system calls for {platform.machine()}"
+    if os.uname().machine not in _ARCHITECTURES:
+        return f"no table of system calls for {os.uname().machine}"
     return ""
 
 
@@ -141,7 +140,7 @@ class Filter:
     """
 
     def __init__(self, own_files: bool) -> None:
-        column, architecture = _ARCHITECTURES[platform.machine()]
+        column, architecture = _ARCHITECTURES[os.uname().machine]
         self._libc = ctypes.CDLL(None, use_errno=True)
         code: list[_Step] = []
         code += [(_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, architecture), (_RETURN, 0, 0, _KILL)]

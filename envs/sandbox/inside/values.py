@@ -5,12 +5,10 @@ plain data of exact built-in types, or raises `ValueError`. So a value that is c
 `__eq__` of its own, and no pickle is ever loaded.
 """
 
+import importlib
 import json
 import math
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 __all__ = ["Foreign", "Produced", "dumps", "loads", "pack", "shown", "unpack"]
@@ -111,20 +109,26 @@ def _pack_rare(value: Any, foreign: Callable[[Any], Any] | None, depth: int) -> 
         return {"b" if isinstance(value, bytes) else "a": value.hex()}
     if isinstance(value, range):
         return {"r": [pack(value.start), pack(value.stop), pack(value.step)]}
-    if isinstance(value, Decimal):
-        return {"D": str(value)}
-    if isinstance(value, Fraction):
-        return {"q": [hex(value.numerator), hex(value.denominator)]}
-    if isinstance(value, datetime | date | time):
-        return {type(value).__name__: value.isoformat()}
-    if isinstance(value, timedelta):
-        return {"timedelta": [value.days, value.seconds, value.microseconds]}
+    if type(value).__module__ in _LIBRARIES and type(value).__name__ in _WRITERS:
+        return {type(value).__name__: _WRITERS[type(value).__name__](value)}
     for plain in (int, float, str, list, tuple, dict, set):  # a subclass is compared as what it derives from
         if isinstance(value, plain):
             return pack(_plain(plain, value), foreign, depth)
     if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return pack(value.tolist(), foreign, depth)
     return foreign(value) if foreign is not None else _pack_foreign(value, below)
+
+
+# Types of the standard library that are data too, by name: a worker that has not loaded them forks sooner.
+_LIBRARIES = ("decimal", "fractions", "datetime")
+_WRITERS: dict[str, Callable[[Any], Any]] = {
+    "Decimal": str,
+    "Fraction": lambda value: [hex(value.numerator), hex(value.denominator)],
+    "datetime": lambda value: value.isoformat(),
+    "date": lambda value: value.isoformat(),
+    "time": lambda value: value.isoformat(),
+    "timedelta": lambda value: [value.days, value.seconds, value.microseconds],
+}
 
 
 def _plain(kind: type, value: Any) -> Any:
@@ -194,8 +198,12 @@ def _short(text: str) -> str:
     return text
 
 
-def _decimal(text: str) -> Decimal:
-    value = Decimal(_short(text))
+def _library(name: str) -> Any:
+    return importlib.import_module(name)
+
+
+def _decimal(text: str) -> Any:
+    value = _library("decimal").Decimal(_short(text))
     if value.is_finite() and abs(value.adjusted()) > _DIGITS:
         raise ValueError("a number has too many digits")
     return value
@@ -215,12 +223,12 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "b": bytes.fromhex,
     "a": bytearray.fromhex,
     "r": lambda content: range(*(_unpack(item, Foreign) for item in content)),
-    "D": lambda content: _decimal(content),
-    "q": lambda content: Fraction(*(int(_short(part), 16) for part in content)),
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "time": time.fromisoformat,
-    "timedelta": lambda content: timedelta(*content),
+    "Decimal": lambda content: _decimal(content),
+    "Fraction": lambda content: _library("fractions").Fraction(*(int(_short(part), 16) for part in content)),
+    "datetime": lambda content: _library("datetime").datetime.fromisoformat(content),
+    "date": lambda content: _library("datetime").date.fromisoformat(content),
+    "time": lambda content: _library("datetime").time.fromisoformat(content),
+    "timedelta": lambda content: _library("datetime").timedelta(*content),
 }
 
 
