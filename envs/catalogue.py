@@ -26,12 +26,14 @@ class World:
         entry_point: `module:Class`, imported when the world is first made.
         summary: One line for people.
         kwargs: Arguments that make the class this world.
+        cradle: Whether a nursery policy is born to it in about a minute, with something left to learn.
     """
 
     id: str
     entry_point: str
     summary: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    cradle: bool = False
 
     @property
     def short(self) -> str:
@@ -56,14 +58,19 @@ class Card:
 
 _TEXT_WORLD = "palaestra.envs.text:TextWorld"
 _WORLDS = (
-    World("palaestra/Arithmetic-v0", "palaestra.envs.math.arithmetic:Arithmetic", "Compute 37 + 48 = ?"),
+    World("palaestra/Arithmetic-v0", "palaestra.envs.math.arithmetic:Arithmetic", "Compute 37 + 48 = ?", cradle=True),
     World("palaestra/Countdown-v0", "palaestra.envs.math.countdown:Countdown", "Reach a target with given numbers"),
     World(
         "palaestra/Math-v0", "palaestra.envs.math.environment:Math", "Algebra, number theory, word problems; ?path=FILE"
     ),
     World("palaestra/Code-v0", "palaestra.envs.code.environment:Code", "Write a program that passes tests; ?path=FILE"),
     World("palaestra/Repair-v0", "palaestra.envs.code.repair:Repair", "Mend a program, ?trace=true shows it running"),
-    World("palaestra/Synthesis-v0", "palaestra.envs.code.synthesis:Synthesis", "Find a function from three examples"),
+    World(
+        "palaestra/Synthesis-v0",
+        "palaestra.envs.code.synthesis:Synthesis",
+        "Find a function from three examples",
+        cradle=True,
+    ),
     World("palaestra/GuessNumber-v0", "palaestra.envs.puzzle.guess_number:GuessNumber", "Find a secret by bisection"),
     World("palaestra/Question-v0", "palaestra.envs.question:FileQuestions", "Questions from a file, ?path=FILE"),
     World("palaestra/FrozenLake-v0", _TEXT_WORLD, "Cross the ice without falling in", {"env": "FrozenLake-v1"}),

@@ -10,7 +10,8 @@ from typing import Annotated
 from urllib.parse import quote
 
 import typer
-from palaestra.envs.errors import UsageError
+from palaestra.envs.catalogue import world
+from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.cli.configuration import ConfigFile, settings_of
 from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
 from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
@@ -37,8 +38,13 @@ def evolve(
         typer.Option(metavar="SPEC", help="Environment to measure too, to see what is forgotten; may be repeated."),
     ] = None,
     policy: Annotated[
-        str, typer.Option(metavar="SPEC", help="Who learns: nursery:SKILL, or local:PATH-or-id.")
-    ] = "nursery:arithmetic",
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Who learns: nursery:SKILL, or local:PATH-or-id.",
+            show_default="a nursery policy born to the environment, or else to arithmetic",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Names all randomness of the run.")] = 0,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Turns of the loop.", show_default="as the recipe says")
@@ -78,11 +84,20 @@ def evolve(
         else:
             ladder, watched = skipping(env, skip_bad_rows), watch or []
             objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
-            result = _begin(recipe, settings, objective, policy, seed, run, report_to or [])
+            result = _begin(recipe, settings, objective, policy or _newborn(env[0]), seed, run, report_to or [])
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
     write(json, result.as_json())
     _show(console_for(json), result)
+
+
+def _newborn(env: str) -> str:
+    """Return the spec of the nursery policy that suits an environment."""
+    try:
+        entry = world(env.partition("?")[0])
+    except UnknownNameError:  # another's environment
+        return "nursery:arithmetic"
+    return f"nursery:{entry.short if entry.cradle else 'arithmetic'}"
 
 
 def _begin(
