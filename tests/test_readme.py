@@ -15,10 +15,13 @@ def test_the_figures_are_those_of_the_kept_results() -> None:
     assert done.stdout.strip() in README, "run python benchmarks/figures.py"
 
 
-def test_the_python_example_runs() -> None:
-    (example,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    done = subprocess.run([sys.executable, "-c", example], check=True, capture_output=True, text=True)
+def test_the_python_examples_run() -> None:
+    judging, playing = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", playing], check=True, capture_output=True, text=True)
     assert "Status.CORRECT" in done.stdout
+    done = subprocess.run([sys.executable, "-c", judging], check=True, capture_output=True, text=True)
+    assert "reward=0.5" in done.stdout
+    assert "test 2 of 2: f(2, 2) should be 4, got 3" in done.stdout
 
 
 def test_every_file_it_names_exists() -> None:

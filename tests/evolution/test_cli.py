@@ -11,6 +11,7 @@ import torch
 from palaestra.agents.alphabet import build_tokenizer
 from palaestra.evolution.cli import main
 from palaestra.evolution.cli.configuration import parse_setting
+from palaestra.evolution.cli.evolve import _newborn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 ARITHMETIC = "palaestra/Arithmetic-v0"
@@ -77,10 +78,24 @@ assert not heavy, heavy
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize(
+    ("env", "policy"),
+    [
+        ("palaestra/Synthesis-v0", "nursery:synthesis"),
+        ("synthesis?level=2", "nursery:synthesis"),
+        ("arithmetic?level=3", "nursery:arithmetic"),
+        ("countdown", "nursery:arithmetic"),
+        ("somebody:else/World-v0", "nursery:arithmetic"),
+    ],
+)
+def test_the_newborn_policy_suits_the_environment(env: str, policy: str) -> None:
+    assert _newborn(env) == policy
+
+
 def test_help_says_defaults(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     _, out, _ = run(capfd, "evolve", "--help")
-    for word in ("grpo", ARITHMETIC, "nursery:arithmetic", "default: 0", "seconds"):
+    for word in ("grpo", ARITHMETIC, "a nursery policy", "default: 0", "seconds"):
         assert word in out
     _, out, _ = run(capfd, "bench", "--help")
     for word in ("default: 1", "default: 500", "default: 1.0", "default: 64"):
