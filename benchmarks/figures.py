@@ -86,13 +86,17 @@ def figures() -> str:
         ),
         (
             "answers compared a second over Math-Verify, one worker",
-            f"GSM8K-like {interval(equality['gsm8k_like']['one_worker_over_math_verify'])}, "
-            f"hard {interval(equality['hard']['one_worker_over_math_verify'])}",
+            "; ".join(
+                f"{name} {equality[kind]['ratio_one_worker']:.{digits}f} (worst repeat "
+                f"{equality[kind]['worst_ratio_one_worker']:.{digits}f}), "
+                f"{equality[kind]['differences']} verdicts differ"
+                for name, kind, digits in (("GSM8K-like", "gsm8k_like", 0), ("hard", "hard", 2))
+            ),
             "benchmarks/math_equality.py",
         ),
         (
             "processes, files, memory left after hostile and benign programs",
-            f"none after {soak['programs']:,} programs",
+            f"{'none' if soak['met'] else 'some'} after {soak['programs']:,} programs",
             "benchmarks/sandbox_soak.py",
         ),
     ]
