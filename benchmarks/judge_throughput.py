@@ -198,9 +198,11 @@ def queues(judge: CodeJudge, pairs: Sequence[Pair], sizes: Sequence[int], progra
     """Hand over so many programs at once, again and again until `programs` were judged; programs/s a busy worker."""
     rates = {}
     for size in sizes:
-        batch = list(islice(cycle(pairs), size))
+        # One batch goes on where the last ended, so that every size meets all programs equally often.
+        source = cycle(pairs)
         again = max(1, programs // size)
-        seconds = sum(timed(f"{size} queued", size, lambda batch=batch: ours(judge, batch)) for _ in range(again))
+        batches = [list(islice(source, size)) for _ in range(again)]
+        seconds = sum(timed(f"{size} queued", size, lambda batch=batch: ours(judge, batch)) for batch in batches)
         rates[str(size)] = size * again / seconds / min(size, CORES)
     return rates
 
