@@ -213,6 +213,24 @@ def test_a_system_call_of_the_other_table_is_refused(sandbox: Sandbox) -> None:
     assert sandbox.run(CallJob(program, "f", [[]])).results[0].value[0] == -1  # type: ignore[union-attr]
 
 
+def test_no_open_file_of_a_busy_process_reaches_a_program() -> None:
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(300)]
+    try:
+        with Sandbox(1) as sandbox:
+            look = (
+                "import os\ndef f():\n    found = []\n    for n in range(3000):\n        try: os.fstat(n)\n"
+                "        except OSError: continue\n        found.append(n)\n    return found"
+            )
+            assert sandbox.run(CallJob(look, "f", [[]])).results[0].value == [0, 1, 2, 3]  # type: ignore[union-attr]
+            outcome = sandbox.run(ScriptJob(look, "assert f() == [0, 1, 2, 3, 5]"))
+            assert [check.passed for check in outcome.checks] == [True], outcome
+            with sandbox.session() as session:
+                assert session.ask({"code": look + "\nf()"})["output"] == "[0, 1, 2, 3, 5]\n"
+    finally:
+        for file in many:
+            os.close(file)
+
+
 def test_the_pool_survives_a_killed_worker_and_the_killing_of_everything() -> None:
     with Sandbox(1) as sandbox:
         assert sandbox.run(CallJob("def f():\n    return 1", "f", [[]])).ended is Ended.FINISHED

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import landlock, limits, namespaces, repl, seccomp
-from .worker import HIGHEST_FILE, Worker, rearrange
+from .worker import HIGHEST_FILE, Worker, close_above, rearrange
 
 __all__ = ["NO_MOUNTS", "main"]
 
@@ -33,6 +33,7 @@ def main() -> None:
     """Become a worker; the settings come as JSON in the last argument."""
     settings: dict[str, Any] = json.loads(sys.argv[-1])
     rearrange({0: 0, 1: 1, 2: 2, _CONTROL: settings["control"]})
+    close_above(_CONTROL)  # first of all the connection's old number: a program must never hold it
     answer = _warm_up(settings)
     linux = sys.platform.startswith("linux")
     missing = namespaces.unshare() if linux else {}

@@ -21,7 +21,7 @@ from . import limits, program, script
 from .border import Visitor, serve
 from .seccomp import Filter
 
-__all__ = ["HIGHEST_FILE", "Worker", "rearrange"]
+__all__ = ["HIGHEST_FILE", "Worker", "close_above", "rearrange"]
 
 _MOST_FILES = 5
 # How long a test script may take to write down that its program is gone.
@@ -29,7 +29,7 @@ _LAST_WORDS_SECONDS = 1.0
 _CPU_CLOCK = 2
 # Most programs are over before they have made as much garbage; the usual thresholds cost them some per cent.
 _COLLECT = (20_000, 20, 50)
-# A worker's open files have numbers below this.
+# A worker's open files have numbers below this: it begins with four, and a new file gets the lowest free number.
 HIGHEST_FILE = 64
 
 
@@ -266,13 +266,21 @@ def _read_all(file: int) -> bytes:
 
 
 def rearrange(wanted: dict[int, int]) -> None:
-    """Give open files the numbers wanted, and close all others."""
+    """Give open files the numbers wanted, and close all others of a process whose files lie below `HIGHEST_FILE`."""
     first_free = max([*wanted, *wanted.values()]) + 1
     # Copies above everything first, so that no number is overwritten before it was copied.
     copies = {number: os.dup2(file, first_free + number) for number, file in wanted.items()}
     for number, copy in copies.items():
         os.dup2(copy, number)
     os.closerange(max(wanted) + 1, HIGHEST_FILE)
+
+
+def close_above(number: int) -> None:
+    """Close every open file with a higher number; whoever started this process may have had thousands."""
+    for name in os.listdir("/dev/fd"):
+        if int(name) > number:
+            with suppress(OSError):  # the folder that is being read is closed by now
+                os.close(int(name))
 
 
 def _pidfd(pid: int) -> int:
