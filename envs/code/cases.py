@@ -16,6 +16,7 @@ from palaestra.envs.code.literal import call_text, check_of, literal_plan
 from palaestra.envs.code.plan import CallPlan, Plan, RunPlan, ScriptPlan, Test
 from palaestra.envs.code.program import entry_name, head_of
 from palaestra.envs.errors import UsageError
+from palaestra.envs.sandbox.inside.script import parse
 from palaestra.envs.sandbox.inside.values import shown
 from palaestra.envs.sandbox.job import Value
 from palaestra.envs.task import Task
@@ -108,7 +109,7 @@ def _stub(known: Format) -> str:
 
 def _parsed(source: str, where: str) -> ast.Module:
     try:
-        return ast.parse(source)
+        return parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise UsageError(f"{where} of the reference is no Python: {type(error).__name__}: {error}.") from None
 
@@ -132,7 +133,7 @@ def _defined(tree: ast.AST) -> set[str]:
 def _own_head(head: str, test: ast.Module) -> str:
     """Return the head of a prompt for the test to keep, where the test reads a name from it."""
     try:
-        tree = ast.parse(head)
+        tree = parse(head)
     except (SyntaxError, ValueError):
         return ""  # then no program that begins with it can be loaded either
     needed = (_read(test) - _defined(test)) & _defined(tree)

@@ -17,6 +17,7 @@ from typing import Any
 
 from palaestra.envs.code.formats import Format, HumanEval, Mbpp
 from palaestra.envs.code.plan import CallPlan, Test
+from palaestra.envs.sandbox.inside.script import parse
 from palaestra.envs.sandbox.inside.values import shown
 from palaestra.envs.sandbox.job import Value
 
@@ -110,7 +111,7 @@ def _planned(known: Format) -> CallPlan | None:
 def _asserted(known: Format) -> tuple[str, list[ast.Assert]] | None:
     """Return the name of the function that is called, and the assertions that check something."""
     if isinstance(known, HumanEval):
-        tree = ast.parse(known.test)
+        tree = parse(known.test)
         check = check_of(tree)
         if check is None or check.decorator_list or len(tree.body) != len(list(filter(_inert, tree.body))) + 1:
             return None
@@ -119,9 +120,9 @@ def _asserted(known: Format) -> tuple[str, list[ast.Assert]] | None:
             return None
         callee, body = parameters.args[0].arg, check.body
     elif isinstance(known, Mbpp):
-        body = ast.parse("\n".join(known.asserts)).body
+        body = parse("\n".join(known.asserts)).body
         callee = _callee(body)
-        if not all(map(_inert, ast.parse(known.setup).body)):
+        if not all(map(_inert, parse(known.setup).body)):
             return None
     else:
         return None

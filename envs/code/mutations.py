@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+from palaestra.envs.sandbox.inside.script import parse
+
 __all__ = ["Mutant", "mutants"]
 
 _COMPARISONS: Mapping[type[ast.cmpop], tuple[str, str]] = MappingProxyType(
@@ -67,7 +69,7 @@ def mutants(program: str) -> list[Mutant]:
     starts = [0]
     for line in program.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
-    tree = ast.parse(program)
+    tree = parse(program)
     edits = {edit for node in ast.walk(tree) for edit in _edits(node, program, starts, _variables(tree))}
     return [_mutant(program, edit) for edit in sorted(edits)]
 

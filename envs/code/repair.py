@@ -15,6 +15,7 @@ from palaestra.envs.code.mutations import mutants
 from palaestra.envs.code.problems import shipped_problems
 from palaestra.envs.code.tracing import annotated
 from palaestra.envs.errors import UsageError
+from palaestra.envs.sandbox.inside.script import parse
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Json, Task, TaskSet
 from palaestra.envs.verdict import Verdict
@@ -204,8 +205,8 @@ def _call(task: Task, program: str, failure: Failure) -> tuple[str, Sequence[Any
 def _literal_call(text: str, program: str) -> tuple[str, list[Any]] | None:
     """Return the first call in a text of a function that the program defines (of any, without one) with plain data."""
     try:
-        defined = {node.name for node in ast.parse(program).body if isinstance(node, ast.FunctionDef)}
-        for node in ast.walk(ast.parse(text)):
+        defined = {node.name for node in parse(program).body if isinstance(node, ast.FunctionDef)}
+        for node in ast.walk(parse(text)):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
                 name = node.func.id
                 if name in defined or not program:

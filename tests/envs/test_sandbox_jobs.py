@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import tempfile
 import threading
 import time
@@ -25,6 +26,7 @@ from palaestra.envs.sandbox import (
     SessionEndedError,
     shared_sandbox,
 )
+from palaestra.envs.sandbox.inside.script import prepare
 from palaestra.envs.sandbox.inside.values import Foreign, Produced
 
 # The wall-clock leaves room for a busy machine.
@@ -442,6 +444,30 @@ def test_idle_sessions_are_not_kept_without_bound() -> None:
         for session in sessions:
             session.close()
         assert len(sandbox._links) == 1
+
+
+def test_scripts_are_prepared_from_many_threads_at_once() -> None:
+    scripts = [f"x = {'(' * 40}{n}{')' * 40}\n" + "assert f([[[[1]]]]) == 1\n" * 60 for n in range(300)]
+    wrong: list[BaseException] = []
+
+    def prepare_all(mine: list[str]) -> None:
+        try:
+            for script in mine:
+                prepare(script)
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=prepare_all, args=(scripts[i::6],)) for i in range(6)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
 
 
 def test_bad_limits_and_numbers_of_workers_are_refused() -> None:

@@ -3,7 +3,9 @@
 import ast
 import builtins
 import marshal
+from _thread import allocate_lock
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -11,11 +13,12 @@ from .border import BorderClosed, CannotCross, Visitor
 from .program import described, record
 from .values import shown
 
-__all__ = ["SCRIPT", "Prepared", "examine", "prepare"]
+__all__ = ["SCRIPT", "Prepared", "examine", "parse", "prepare"]
 
 SCRIPT = "<script>"
 _CHECK = "__palaestra_check__"
 _LONGEST_SOURCE = 300
+_PARSE_TRIES = 5
 
 
 class _Checks:
@@ -127,13 +130,32 @@ class Prepared(NamedTuple):
     planned: int
 
 
+_one_at_a_time = allocate_lock()
+
+
+def parse(source: str, name: str = "<unknown>") -> ast.Module:
+    """Parse Python, from any thread.
+
+    Python 3.11 counts the depth of a tree in a place that all threads share, and raises `SystemError` when two parse
+    at the same time; others than we may, so it is tried again.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: As `ast.parse` does.
+    """
+    for _ in range(_PARSE_TRIES - 1):
+        with _one_at_a_time, suppress(SystemError):
+            return ast.parse(source, name)
+    with _one_at_a_time:
+        return ast.parse(source, name)
+
+
 def prepare(script: str) -> Prepared:
     """Instrument and compile a script.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: As `compile` does.
     """
-    tree = ast.parse(script, SCRIPT)
+    tree = parse(script, SCRIPT)
     unbound = _unbound(tree)
     instrument = _Instrument()
     code = compile(instrument.visit(tree), SCRIPT, "exec", dont_inherit=True)
