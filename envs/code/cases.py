@@ -18,7 +18,7 @@ from palaestra.envs.code.program import entry_name, head_of
 from palaestra.envs.errors import UsageError
 from palaestra.envs.sandbox.inside.script import parse
 from palaestra.envs.sandbox.inside.values import shown
-from palaestra.envs.sandbox.job import Value
+from palaestra.envs.sandbox.job import PackedCalls, Value
 from palaestra.envs.task import Task
 
 __all__ = ["plan_of", "script_of"]
@@ -63,7 +63,7 @@ class _Json:
 
 
 def _json_plan(known: Calls) -> CallPlan:
-    calls = tuple(case.arguments for case in known.cases)
+    calls = PackedCalls(case.arguments for case in known.cases)
     tests = tuple(
         Test(
             call_text(known.entry_point, case.arguments),
@@ -93,13 +93,13 @@ def script_of(task: Task) -> ScriptPlan:
         if check is None:
             raise UsageError("field 'test' of the reference must define a function check(candidate).")
         script = _own_head(head_of(task.prompt, known.entry_point), tree) + _assumed(tree) + known.test
-        return ScriptPlan(script, known.entry_point, _checks(tree.body, check.body), _stub(known))
+        return ScriptPlan(script, known.entry_point, _checks(tree.body, check.body), _stub(known), known.entry_point)
     if not isinstance(known, Mbpp):
         raise UsageError("Only tests of the formats 'humaneval' and 'mbpp' are scripts.")
     setup = _parsed(known.setup, "field 'setup'")
     tree = _parsed("\n".join(known.asserts), "field 'asserts'")
     script = "\n".join([_own_setup(setup, known.setup), _assumed(tree), *known.asserts])
-    return ScriptPlan(script + "\n", "", _checks(tree.body), _stub(known))
+    return ScriptPlan(script + "\n", "", _checks(tree.body), _stub(known), entry_name(known))
 
 
 def _stub(known: Format) -> str:

@@ -10,10 +10,22 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.sandbox.inside.values import shown
 from palaestra.envs.task import Json, Task
 
-__all__ = ["CallCase", "Calls", "Format", "HumanEval", "Mbpp", "Stdio", "StdioCase", "format_of", "read", "remembered"]
+__all__ = [
+    "REMEMBERED",
+    "CallCase",
+    "Calls",
+    "Format",
+    "HumanEval",
+    "Mbpp",
+    "Stdio",
+    "StdioCase",
+    "format_of",
+    "read",
+    "remembered",
+]
 
 # Tasks of a few data sets at a time; more are read again when they come back.
-_REMEMBERED = 8_192
+REMEMBERED = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +236,7 @@ _T = TypeVar("_T")
 
 def remembered(function: Callable[[Task], _T]) -> Callable[[Task], _T]:
     """Compute a function of a task's prompt and reference once for each fingerprint."""
-    kept = lru_cache(maxsize=_REMEMBERED)(lambda key: function(key.task))
+    kept = lru_cache(maxsize=REMEMBERED)(lambda key: function(key.task))
     return wraps(function)(lambda task: kept(_ByFingerprint(task)))
 
 

@@ -5,7 +5,8 @@ What a program returns or prints is compared here, outside of its process; it ne
 
 import asyncio
 import itertools
-import queue
+import math
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from palaestra.envs.code.cases import plan_of
 from palaestra.envs.code.checker import BrokenCheckerError, Given, checking, control, scores
 from palaestra.envs.code.plan import CallPlan, Plan, RunPlan, ScriptPlan
 from palaestra.envs.code.program import Program, source_of
+from palaestra.envs.code.recording import Recordings, recording
 from palaestra.envs.code.report import (
     Credit,
     Failure,
@@ -65,6 +67,7 @@ class CodeJudge:
         self.limits = limits or Limits()
         self.credit: Credit = credit
         self._sandbox = sandbox
+        self._recordings = Recordings()
 
     @property
     def sandbox(self) -> Sandbox:
@@ -86,29 +89,27 @@ class CodeJudge:
 
         Args:
             pairs: Tasks with a reply each.
-            progress: Told how many are judged, whenever that grows.
+            progress: Told how many are judged, when that has grown.
 
         Returns:
             A report for each pair, in order.
         """
-        ended: queue.SimpleQueue[None] = queue.SimpleQueue()
-        begun: list[Future[Report]] = []
-        done = 0
+        tally, begun, told = _Tally(), list[Future[Report]](), 0
 
-        def wait() -> None:
-            nonlocal done
-            ended.get()
-            done += 1
-            if progress:
-                progress(done)
+        def wait(count: int) -> None:
+            nonlocal told
+            while told < count:
+                told = tally.wait(told + 1 if progress else count)
+                if progress:
+                    progress(told)
 
         for task, reply in pairs:
-            if len(begun) - done >= self._window:
-                wait()
+            if len(begun) - tally.done >= self._window:
+                # With nobody to tell, one wake for many replies: each would take a worker's thread the interpreter.
+                wait(len(begun) - self._window // 2)
             begun.append(self._begin(task, reply))
-            begun[-1].add_done_callback(lambda _: ended.put(None))
-        while done < len(begun):
-            wait()
+            begun[-1].add_done_callback(tally.count)
+        wait(len(begun))
         return [future.result() for future in begun]
 
     def judge_many(
@@ -148,9 +149,35 @@ class CodeJudge:
             verdict = Verdict(0.0, Status.UNPARSED, "no program was found in the reply")
             report.set_result(Report(verdict, total=planned(plan)))
             return report
-        examination = _Examination(plan, program, self.limits, self.credit, self.sandbox, report)
+        examination = _Examination(plan, program, self.limits, self.credit, self.sandbox, self._recordings, report)
         examination.guarded(examination.start)()
         return report
+
+
+class _Tally:
+    """Counts what is done, and wakes whoever waits for a number of it."""
+
+    def __init__(self) -> None:
+        self.done = 0
+        self._awaited = math.inf
+        self._lock = threading.Lock()
+        self._reached = threading.Semaphore(0)
+
+    def count(self, _: object) -> None:
+        with self._lock:
+            self.done += 1
+            if self.done >= self._awaited:
+                self._awaited = math.inf
+                self._reached.release()
+
+    def wait(self, number: int) -> int:
+        """Return how many are done, once it is that many."""
+        with self._lock:
+            if self.done >= number:
+                return self.done
+            self._awaited = number
+        self._reached.acquire()
+        return self.done
 
 
 def _failed(error: BaseException) -> Report:
@@ -166,10 +193,24 @@ class _Examination:
     limits: Limits
     credit: Credit
     sandbox: Sandbox
+    recordings: Recordings
     report: Future[Report]
 
     def start(self) -> None:
-        plan, source = self.plan, self.program.source
+        plan = self.plan
+        if isinstance(plan, ScriptPlan) and plan.tested:
+            known = self.recordings.get(plan)
+            if known is None:
+                self.run([recording(plan)], partial(self.go_on_recorded, plan))
+                return
+            plan = known
+        self.ask(plan)
+
+    def go_on_recorded(self, plan: ScriptPlan, outcomes: list[Outcome | None]) -> None:
+        self.ask(self.recordings.keep(plan, _only(outcomes)))
+
+    def ask(self, plan: Plan) -> None:
+        source = self.program.source
         jobs: list[Job]
         if isinstance(plan, CallPlan):
             jobs = [CallJob(source, plan.entry_point, plan.calls, self.limits)]
@@ -177,10 +218,10 @@ class _Examination:
             jobs = [RunJob(source, stdin, self.limits) for stdin in plan.inputs]
         else:
             jobs = [ScriptJob(source, plan.script, plan.entry_point, self.limits)]
-        self.run(jobs, self.grade)
+        self.run(jobs, partial(self.grade, plan))
 
-    def grade(self, outcomes: list[Outcome | None]) -> None:
-        plan, before = self.plan, self.program.before
+    def grade(self, plan: Plan, outcomes: list[Outcome | None]) -> None:
+        before = self.program.before
         if isinstance(plan, ScriptPlan):
             self.grade_script(plan, _only(outcomes))
             return

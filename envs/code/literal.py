@@ -19,7 +19,7 @@ from palaestra.envs.code.formats import Format, HumanEval, Mbpp
 from palaestra.envs.code.plan import CallPlan, Test
 from palaestra.envs.sandbox.inside.script import parse
 from palaestra.envs.sandbox.inside.values import shown
-from palaestra.envs.sandbox.job import Value
+from palaestra.envs.sandbox.job import PackedCalls, Value
 
 __all__ = ["call_text", "check_of", "literal_plan"]
 
@@ -105,7 +105,7 @@ def _planned(known: Format) -> CallPlan | None:
         calls.append(read.arguments)
         code = compile(ast.fix_missing_locations(ast.Expression(read.replaced(node.test))), "<assert>", "eval")
         tests.append(Test(call_text(entry_point, read.arguments), expected, _Holds(code)))
-    return CallPlan(entry_point, tuple(calls), tuple(tests)) if tests else None
+    return CallPlan(entry_point, PackedCalls(calls), tuple(tests)) if tests else None
 
 
 def _asserted(known: Format) -> tuple[str, list[ast.Assert]] | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from palaestra.envs.sandbox.job import Value
+from palaestra.envs.sandbox.job import PackedCalls, Value
 
 __all__ = ["CallPlan", "Plan", "RunPlan", "ScriptPlan", "Test"]
 
@@ -33,7 +33,7 @@ class CallPlan:
     """Call one function with each test's arguments."""
 
     entry_point: str
-    calls: tuple[tuple[Value, ...], ...]
+    calls: PackedCalls
     tests: tuple[Test, ...]
     checker: str = ""
 
@@ -57,12 +57,14 @@ class ScriptPlan:
         checks: How many checks it makes, where every assertion is reached once; None where that is not known.
         stub: A program that does nothing under the name that is tested: a fault that the script shows with it too is
             the script's own.
+        tested: The name of the function that is tested; empty where there is none.
     """
 
     script: str
     entry_point: str
     checks: int | None
     stub: str = ""
+    tested: str = ""
 
 
 Plan: TypeAlias = CallPlan | RunPlan | ScriptPlan

@@ -90,6 +90,9 @@ class Mark:
     value: Value = None
 
 
+_PASSED = Mark(1.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Graded:
     """All tests of a program.
@@ -119,7 +122,10 @@ class Graded:
 
 def graded_calls(plan: CallPlan, outcome: Outcome, before: int = 0) -> Graded:
     """Compare what the calls returned; `before` is the number of lines before the reply's own."""
-    marks = tuple(_called(test, result, before) for test, result in zip(plan.tests, outcome.results, strict=False))
+    keep = bool(plan.checker)
+    marks = tuple(
+        _called(test, result, before, keep) for test, result in zip(plan.tests, outcome.results, strict=False)
+    )
     total = len(plan.tests)
     # With every call answered, how the process went on to end says nothing about the program.
     stop, why = _stop(outcome, before) if len(marks) < total else (None, "")
@@ -133,10 +139,13 @@ def graded_calls(plan: CallPlan, outcome: Outcome, before: int = 0) -> Graded:
     return Graded(marks, total, stop, why, missing, True, outcome.cpu_seconds, outcome.memory_mb, loaded)
 
 
-def _called(test: Test, result: Returned | Raised, before: int) -> Mark:
+def _called(test: Test, result: Returned | Raised, before: int, keep: bool) -> Mark:
     if isinstance(result, Raised):
         return Mark(0.0, test.input, test.expected, _own_line(result.error, before), raised=True)
-    score = float(_held(test, result.value))
+    held = _held(test, result.value)
+    if held and not keep:
+        return _PASSED  # of these there are the most, and nobody asks more about them
+    score = float(held)
     actual = said(result.value) if score < 1 else ""
     return Mark(score, test.input, test.expected, actual, value=result.value)
 
@@ -206,7 +215,7 @@ def graded_script(plan: ScriptPlan, outcome: Outcome, before: int = 0, *, broken
 
 def _checked(check: Check) -> Mark:
     if check.passed:
-        return Mark(1.0)
+        return _PASSED
     raised = not check.expected and _ERROR.match(check.actual) is not None
     # The line is the script's, which nobody sees.
     actual = _NUMBERED.sub("", check.actual).rstrip() if raised else check.actual

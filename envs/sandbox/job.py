@@ -1,11 +1,14 @@
 """What can be asked of the sandbox, and what it answers."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from palaestra.envs.errors import UsageError
+from palaestra.envs.sandbox.inside.values import pack
 
 __all__ = [
     "CallJob",
@@ -14,11 +17,13 @@ __all__ = [
     "Job",
     "Limits",
     "Outcome",
+    "PackedCalls",
     "Raised",
     "Returned",
     "RunJob",
     "ScriptJob",
     "Value",
+    "packed_calls",
 ]
 
 Value: TypeAlias = Any
@@ -79,6 +84,20 @@ class Ended(StrEnum):
     def timeout(self) -> bool:
         """Whether time ran out."""
         return self in (Ended.CPU_LIMIT, Ended.WALL_LIMIT)
+
+
+class PackedCalls(tuple[tuple[Value, ...], ...]):
+    """Arguments of many calls, serialised once for all the programs that are called with them."""
+
+    @cached_property
+    def text(self) -> str:
+        """How they stand in a payload."""
+        return packed_calls(self)
+
+
+def packed_calls(calls: Sequence[Sequence[Value]]) -> str:
+    """Serialise the arguments of calls."""
+    return json.dumps([[pack(value) for value in call] for call in calls])
 
 
 @dataclass(frozen=True, slots=True)

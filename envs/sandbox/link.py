@@ -9,21 +9,32 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from palaestra.envs.errors import InfrastructureError
-from palaestra.envs.sandbox.inside.main import NO_MOUNTS
+from palaestra.envs.sandbox.inside.main import HELLO, NO_MOUNTS
 from palaestra.envs.sandbox.inside.namespaces import NOBODY
+from palaestra.envs.sandbox.inside.orders import FILES, REPORT_LENGTH, STOP, Report, order
 from palaestra.envs.sandbox.inside.program import described
 from palaestra.envs.sandbox.inside.script import SCRIPT, prepare
-from palaestra.envs.sandbox.inside.values import pack
-from palaestra.envs.sandbox.job import CallJob, Ended, Job, Layer, Limits, Outcome, RunJob, ScriptJob
-from palaestra.envs.sandbox.outcome import Report, outcome_of
+from palaestra.envs.sandbox.job import (
+    CallJob,
+    Ended,
+    Job,
+    Layer,
+    Limits,
+    Outcome,
+    PackedCalls,
+    RunJob,
+    ScriptJob,
+    packed_calls,
+)
+from palaestra.envs.sandbox.outcome import outcome_of
 from palaestra.envs.sandbox.places import Places
 
 __all__ = ["Link", "Setup"]
@@ -37,6 +48,8 @@ _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     # One arena of memory, because each further one would take 64 MiB of the address space that a program may have.
     "MALLOC_ARENA_MAX": "1",
+    # Otherwise every fork looks up for itself where in a library each function lies that it is the first to call.
+    "LD_BIND_NOW": "1",
 }
 _START_SECONDS = 60.0
 # A worker ends every program at its limits; when it is silent for this much longer it is not well itself.
@@ -67,7 +80,10 @@ class Link:
         self.process: subprocess.Popen[bytes] | None = None
         self.layers: tuple[Layer, ...] = ()
         self._control: socket.socket | None = None
-        self._pending = b""
+        self._told: dict[str, float] = {}
+        self._job: Job = RunJob("")
+        self._files: dict[str, int] = {}
+        self._fault = ""
         try:
             self._start()
         except BaseException:
@@ -114,36 +130,61 @@ class Link:
                 ours.close()
                 raise InfrastructureError(f"A worker of the sandbox cannot be started: {error}.") from error
         self._control = ours
-        hello = self._receive(_START_SECONDS)
-        if hello is None:
+        said = self._receive(HELLO, _START_SECONDS)
+        if not said:
             with suppress(subprocess.TimeoutExpired):
                 self.process.wait(5)
+            return None
+        hello: dict[str, Any] = json.loads(said)
         return hello
 
-    def run(self, job: Job) -> Outcome:
-        """Carry out a job.
+    def begin(self, job: Job) -> None:
+        """Hand a job over; `end` must follow.
+
+        Raises:
+            InfrastructureError: If the worker cannot be reached; this link is of no more use then.
+        """
+        self._job, self._files, self._fault = job, {}, ""
+        try:
+            kind, contents = _written(job)
+        except _UNUSABLE as error:  # the script is no Python
+            self._fault = described(error, SCRIPT)
+            return
+        try:
+            for name, content in contents.items():
+                self._files[name] = _anonymous(name)
+                _fill(self._files[name], content)
+            self._send(kind, _fields(job.limits), self._files)
+        except BaseException:
+            self._close_files()
+            raise
+
+    def end(self) -> Callable[[], Outcome]:
+        """Wait until the job is done.
+
+        Returns:
+            What reads the outcome. It takes a while, in which the worker can be given the next job.
 
         Raises:
             InfrastructureError: If the worker failed; this link is of no more use then.
         """
+        if self._fault:
+            return partial(Outcome, Ended.FINISHED, fault=self._fault)
+        job = self._job
         try:
-            kind, contents = _written(job)
-        except _UNUSABLE as error:  # the script is no Python
-            return Outcome(Ended.FINISHED, fault=described(error, SCRIPT))
-        files = {name: _anonymous(name) for name in contents}
-        try:
-            for name, content in contents.items():
-                _fill(files[name], content)
-            self._send({"kind": kind, "limits": _fields(job.limits)}, files)
             report = self.report(job.limits.wall_seconds)
             if not report.begun:
                 raise InfrastructureError("A forked process of the sandbox ended before it reached the program.")
             most = int(job.limits.output_mb * (1 << 20)) + 1
-            wrote, printed, tester = (_read(files.get(n, -1), most) for n in ("program_out", "printed", "script_out"))
+            wrote = (_read(self._files.get(name, -1), most) for name in ("program_out", "printed", "script_out"))
+            return partial(outcome_of, job, report, *wrote)
         finally:
-            for file in files.values():
-                os.close(file)
-        return outcome_of(job, report, wrote, printed, tester)
+            self._close_files()
+
+    def _close_files(self) -> None:
+        for file in self._files.values():
+            os.close(file)
+        self._files = {}
 
     def open_session(self, limits: Limits) -> socket.socket:
         """Fork a process that answers requests, and return the connection to it."""
@@ -151,22 +192,22 @@ class Link:
         with theirs:
             # Time is limited request by request, by whoever asks.
             endless = {**asdict(limits), "cpu_seconds": 1e6, "wall_seconds": 1e6}
-            self._send({"kind": "session", "limits": endless}, {"wire": theirs.fileno()})
+            self._send("session", endless, {"wire": theirs.fileno()})
         return ours
 
     def end_session(self) -> Report:
         """End the session's process and return how it ended."""
-        self._send({"kind": "stop"}, {})
+        self._send_bytes(STOP + b"\n", [])
         return self.report(0.0)
 
     def report(self, seconds: float) -> Report:
         """Wait for the worker's word on what it watches."""
-        message = self._receive(seconds + _GRACE_SECONDS)
-        if message is None:
+        message = self._receive(REPORT_LENGTH, seconds + _GRACE_SECONDS)
+        if not message:
             silent = self.process is not None and self.process.poll() is None
             what = "fell silent" if silent else "ended"
             raise InfrastructureError(f"A worker of the sandbox {what} while it watched a program{self._complaint()}.")
-        report = Report(**message)
+        report = Report.read(message)
         if report.retire:
             self.close()
         return report
@@ -181,31 +222,34 @@ class Link:
         said = os.pread(self._errors, 100_000, 0).decode("utf-8", "replace").strip()
         return f": {said[-500:]}" if said else ""
 
-    def _send(self, order: dict[str, Any], files: dict[str, int]) -> None:
+    def _send(self, kind: str, limits: dict[str, float], files: dict[str, int]) -> None:
+        known = limits == self._told
+        self._told = limits
+        self._send_bytes(order(kind, None if known else limits), [files[name] for name in FILES[kind]])
+
+    def _send_bytes(self, message: bytes, files: list[int]) -> None:
         if self._control is None:
             raise InfrastructureError("This worker of the sandbox is gone.")
-        message = json.dumps({**order, "files": list(files)}).encode() + b"\n"
         try:
-            socket.send_fds(self._control, [message], list(files.values()))
+            self._control.settimeout(_START_SECONDS)
+            socket.send_fds(self._control, [message], files)
         except OSError as error:
             raise InfrastructureError(f"A worker of the sandbox cannot be reached ({error}).") from error
 
-    def _receive(self, seconds: float) -> dict[str, Any] | None:
-        """Return the next line from the worker, or None when it is gone or silent."""
+    def _receive(self, length: int, seconds: float) -> bytes:
+        """Return so many bytes from the worker, or none when it is gone or silent."""
         if self._control is None:
-            return None
-        until = time.monotonic() + seconds
-        while b"\n" not in self._pending:
-            self._control.settimeout(max(0.01, until - time.monotonic()))
+            return b""
+        message, until = b"", time.monotonic() + seconds
+        while len(message) < length:
             try:
-                part = self._control.recv(1 << 16)
+                self._control.settimeout(max(0.01, until - time.monotonic()))
+                part = self._control.recv(length - len(message))
             except OSError:
-                return None
+                return b""
             if not part:
-                return None
-            self._pending += part
-        line, _, self._pending = self._pending.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
+                return b""
+            message += part
         return message
 
     def abandon(self) -> None:
@@ -250,10 +294,13 @@ _UNUSABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 def _written(job: Job) -> tuple[str, dict[str, bytes]]:
     """Return the kind of a job, and the files that its processes need with what shall stand in them."""
-    payload: dict[str, Any] = {"program": job.program}
+    program = json.dumps(job.program)
     if isinstance(job, CallJob):
-        payload |= {"entry_point": job.entry_point, "calls": [[pack(v) for v in call] for call in job.calls]}
-    files = {"program_in": json.dumps(payload).encode(), "program_out": b""}
+        calls = job.calls.text if isinstance(job.calls, PackedCalls) else packed_calls(job.calls)
+        asked = f', "entry_point": {json.dumps(job.entry_point)}, "calls": {calls}'
+    else:
+        asked = ""
+    files = {"program_in": f'{{"program": {program}{asked}}}'.encode(), "program_out": b""}
     if isinstance(job, RunJob):
         return "run", {**files, "script_in": job.stdin.encode("utf-8", "surrogateescape"), "printed": b""}
     if isinstance(job, ScriptJob):

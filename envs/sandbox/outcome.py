@@ -3,30 +3,17 @@
 import json
 import signal
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from palaestra.envs.sandbox.inside.orders import Report
 from palaestra.envs.sandbox.inside.program import OUTPUT_FULL
 from palaestra.envs.sandbox.inside.values import unpack
 from palaestra.envs.sandbox.job import CallJob, Check, Ended, Job, Limits, Outcome, Raised, Returned, RunJob
 
-__all__ = ["Report", "outcome_of"]
+__all__ = ["outcome_of"]
 
 _MEMORY = "MemoryError"
 _AT_ONCE = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a worker says of a process it watched; see `palaestra.envs.sandbox.inside.worker`."""
-
-    begun: bool
-    code: int
-    limit: str
-    cpu: float
-    wall: float
-    memory: float
-    retire: bool
 
 
 def outcome_of(job: Job, report: Report, wrote: bytes, printed: bytes, tester: bytes) -> Outcome:

@@ -16,9 +16,10 @@ import queue
 import threading
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -118,7 +119,15 @@ class Sandbox:
 
     def _work(self) -> None:
         link: Link | None = None
-        while (work := self._jobs.get()) is not None:
+        settle: Callable[[], None] | None = None
+        while True:
+            try:
+                work = self._jobs.get(block=settle is None)
+            except queue.Empty:
+                work, settle = None, settle and settle()
+                continue
+            if work is None:
+                break
             job, future = work
             if not future.set_running_or_notify_cancel():
                 continue
@@ -126,7 +135,10 @@ class Sandbox:
                 try:
                     if link is None or not link.open:
                         link = self._start()
-                    future.set_result(link.run(job))
+                    link.begin(job)
+                    # Only now, while the worker is busy: it shall never wait for what its last program is worth.
+                    settle = settle and settle()
+                    settle = partial(_settle, future, link.end())
                     break
                 except InfrastructureError as error:
                     if link is not None:
@@ -138,6 +150,8 @@ class Sandbox:
                 except Exception as error:  # a job that cannot even be written down, such as one of no plain data
                     future.set_exception(error)
                     break
+        if settle:
+            settle()
         if link is not None:
             self._discard(link)
 
@@ -213,6 +227,15 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close() if error is None else self.abort()
+
+
+def _settle(future: Future[Outcome], read: Callable[[], Outcome]) -> None:
+    try:
+        outcome = read()
+    except Exception as error:
+        future.set_exception(error)
+    else:
+        future.set_result(outcome)
 
 
 def _cores() -> int:

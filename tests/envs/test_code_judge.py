@@ -3,7 +3,8 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from palaestra.envs.code import judge as judge_module
 from palaestra.envs.code.cases import plan_of, script_of
 from palaestra.envs.code.judge import CodeJudge, Failure, Report
 from palaestra.envs.code.loading import code_tasks
-from palaestra.envs.code.plan import CallPlan
+from palaestra.envs.code.plan import CallPlan, ScriptPlan
+from palaestra.envs.code.recording import Recordings, recording
 from palaestra.envs.errors import UnknownNameError
 from palaestra.envs.sandbox import Limits, Sandbox
 from palaestra.envs.task import Json, Task
@@ -56,19 +58,34 @@ def stdio(*cases: tuple[str, str], checker: str = "") -> Task:
 
 
 LITERAL = humaneval("assert candidate(1, 2) == 3", "assert candidate(2, 2) == 4", "assert candidate(0, 0) == 0")
-SCRIPT = humaneval("x = candidate(1, 2)", "assert x == 3", "assert candidate(2, 2) == 4", "assert candidate(0, 0) == 0")
+RECORDED = humaneval(
+    "x = candidate(1, 2)", "assert x == 3", "assert candidate(2, 2) == 4", "assert candidate(0, 0) == 0"
+)
+# Looks at the candidate, and so is no mere list of questions.
+SCRIPT = humaneval(
+    "type(candidate)",
+    "x = candidate(1, 2)",
+    "assert x == 3",
+    "assert candidate(2, 2) == 4",
+    "assert candidate(0, 0) == 0",
+)
 LOOP = humaneval("for n in range(10):", "    assert candidate(n, n) == 2 * n")
+# Does more than compare for equality, and so cannot be recorded.
+OPEN_LOOP = humaneval("for n in range(10):", "    assert abs(candidate(n, n) - 2 * n) < 1")
 MBPP = mbpp("assert add(1, 2) == 3", "assert add(2, 2) == 4", "assert add(0, 0) == 0")
 CALLS = calls(([1, 2], 3), ([2, 2], 4), ([0, 0], 0))
 STDIO = stdio(("1 2\n", "3\n"), ("2 2\n", "4\n"), ("0 0\n", "0\n"))
 SUM = "print(sum(map(int, input().split())))\n"
-ALL = {"literal": LITERAL, "script": SCRIPT, "loop": LOOP, "mbpp": MBPP, "calls": CALLS}
+ALL = {"literal": LITERAL, "script": SCRIPT, "recorded": RECORDED, "loop": LOOP, "mbpp": MBPP, "calls": CALLS}
 FUNCTIONS = pytest.mark.parametrize("task", ALL.values(), ids=ALL)
 
 
-def test_the_tasks_go_the_ways_they_are_meant_to() -> None:
+def test_the_tasks_go_the_ways_they_are_meant_to(sandbox: Sandbox) -> None:
     kinds = [isinstance(plan_of(task), CallPlan) for task in (LITERAL, MBPP, CALLS, SCRIPT, LOOP)]
     assert kinds == [True, True, True, False, False]
+    outcomes = [sandbox.run(recording(script_of(task))) for task in (SCRIPT, OPEN_LOOP, RECORDED, LOOP)]
+    recorded = [isinstance(Recordings().keep(script_of(SCRIPT), outcome), CallPlan) for outcome in outcomes]
+    assert recorded == [False, False, True, True]
 
 
 @FUNCTIONS
@@ -169,11 +186,11 @@ def test_not_finishing_gains_nothing(judge: CodeJudge) -> None:
         "import os\ndef add(a, b):\n    if a > 1: os._exit(0)\n    return a + b\n",
         "def add(a, b):\n    while a > 1: pass\n    return a + b\n",
     ):
-        report = judge.examine(LOOP, program)
+        report = judge.examine(OPEN_LOOP, program)
         assert report.passed == 2
         assert report.verdict.reward == 0.0
         assert report.verdict.status in (Status.CRASHED, Status.TIMEOUT)
-    wrong_later = judge.examine(LOOP, "def add(a, b):\n    return a + b if a < 2 else -1\n")
+    wrong_later = judge.examine(OPEN_LOOP, "def add(a, b):\n    return a + b if a < 2 else -1\n")
     assert (wrong_later.passed, wrong_later.total, wrong_later.verdict.reward) == (2, 10, 0.2)
 
 
@@ -467,7 +484,9 @@ def test_many_are_judged_in_order_and_counted(judge: CodeJudge) -> None:
     programs = [f"def add(a, b):\n    return a + b if a < {n % 3} or not a else -1\n" for n in range(90)]
     counted: list[int] = []
     reports = judge.examine_many([(LITERAL, program) for program in programs], counted.append)
-    assert counted == list(range(1, 91))
+    assert counted == sorted(set(counted))
+    assert len(counted) > 10
+    assert counted[-1] == 90
     assert [report.passed for report in reports] == [[1, 1, 2][n % 3] for n in range(90)]
     assert all(isinstance(report, Report) for report in reports)
     assert judge.examine_many([]) == []
@@ -541,7 +560,15 @@ def test_no_reply_makes_it_raise(judge: CodeJudge, program: str) -> None:
         verdict.detail.encode()
 
 
-def test_both_ways_give_the_same_verdicts_on_human_eval(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def _beside(task: Task) -> ScriptPlan:
+    """Return the tests as a script that is not recorded."""
+    return replace(script_of(task), tested="")
+
+
+@pytest.mark.parametrize("way", [script_of, _beside], ids=["recorded", "beside the program"])
+def test_all_ways_give_the_same_verdicts_on_human_eval(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, way: Callable[[Task], ScriptPlan]
+) -> None:
     """Literal assertions are evaluated here; as a script beside the program they would say the same."""
     judge = CodeJudge(sandbox)
     tasks = list(code_tasks("human-eval"))
@@ -551,7 +578,7 @@ def test_both_ways_give_the_same_verdicts_on_human_eval(sandbox: Sandbox, monkey
         for reply in (str(task.metadata["solution"]), "    return 1\n", "    return [][0]\n")
     ]
     quick = judge.examine_many(replies)
-    monkeypatch.setattr(judge_module, "plan_of", script_of)
+    monkeypatch.setattr(judge_module, "plan_of", way)
     scripts = judge.examine_many(replies)
     for (task, reply), here, there in zip(replies, quick, scripts, strict=True):
         assert here.verdict.reward == there.verdict.reward, (task.id, reply, here.verdict, there.verdict)

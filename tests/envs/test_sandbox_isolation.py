@@ -36,6 +36,16 @@ REFUSED = {
     "use shared memory files": "def f():\n    return bool(open('/dev/shm/x', 'w'))",
     "fork": "import os\ndef f():\n    return os.fork()",
     "fork by multiprocessing": "import multiprocessing as m\ndef f():\n    m.Process(target=print).start()\n    return 1",
+    "fork as its worker does": RAW.format(
+        "56 if __import__('platform').machine() == 'x86_64' else 220, ctypes.c_long(0x04000000 | 17), 0, 0, 0, 0"
+    ),
+    "fork with numbers told": RAW.format(
+        "56 if __import__('platform').machine() == 'x86_64' else 220, ctypes.c_long(0x04200000 | 17), 0, 0, 0, 0"
+    ),
+    "signal its group": "import os\ndef f():\n    os.kill(0, 0)\n    return True",
+    "get its capabilities back": "import ctypes\nl = ctypes.CDLL(None, use_errno=True)\ndef f():\n"
+    "    head = (ctypes.c_uint32 * 2)(0x20080522, 0)\n    sets = (ctypes.c_uint32 * 6)(1 << 21, 1 << 21, 0, 0, 0, 0)\n"
+    "    return [l.capset(head, sets), ctypes.get_errno()]",
     "start a program": "import subprocess\ndef f():\n    return subprocess.run(['/bin/true']).returncode == 0",
     "replace itself": "import os, sys\ndef f():\n    os.execv(sys.executable or '/usr/bin/python3', ['python3'])",
     "open a socket": "import socket\ndef f():\n    return bool(socket.socket())",
@@ -211,6 +221,64 @@ def test_a_system_call_of_the_other_table_is_refused(sandbox: Sandbox) -> None:
         pytest.skip("x86-64 has two tables")
     program = RAW.format("0x40000000 | 57")
     assert sandbox.run(CallJob(program, "f", [[]])).results[0].value[0] == -1  # type: ignore[union-attr]
+
+
+def test_a_program_that_ends_its_test_has_not_passed_it(sandbox: Sandbox) -> None:
+    program = (
+        "import os\ndef f(x):\n    for p in range(2, 3000 * (x > 1)):\n        if p != os.getpid():\n"
+        "            try: os.kill(p, 9)\n            except OSError: pass\n    return x\n"
+    )
+    script = "type(f)\nassert f(1) == 1\nassert f(2) == 3\n"
+    outcome = sandbox.run(ScriptJob(program, script))
+    assert [check.passed for check in outcome.checks] in ([True], [True, False]), outcome
+    assert len(outcome.checks) == 2 or (outcome.ended is not Ended.FINISHED and outcome.planned > 1), outcome
+    assert sandbox.run(ScriptJob("def f(x):\n    return x\n", script)).ended is Ended.FINISHED
+
+
+def test_every_way_to_confine_programs_works() -> None:
+    """Where one filter cannot be shared, every process has its own; both are tried where both can be had."""
+    with Sandbox(1) as sandbox:
+        layers = {layer.name: layer.active for layer in sandbox.layers}
+    if not (layers["user namespace"] and layers["process namespace"] and layers["system-call filter"]):
+        pytest.skip("a filter is shared in namespaces alone")
+    for shared in (True, False):
+        confinement = _confined(shared)
+        assert confinement == [shared, [0, "refused", "refused", "refused"]]
+
+
+def _confined(shared: bool) -> Any:
+    """Confine a process in namespaces of its own, as a worker does; return what one that it forks can do."""
+    source = f"""
+import json, os, sys
+sys.path.insert(0, {str(Path(seccomp.__file__).parents[1])!r})
+from inside import main, namespaces
+from inside.confinement import Once
+missing = namespaces.unshare()
+if os.fork() == 0:
+    namespaces.become_nobody(lambda: True, keep_forking={shared})
+    namespaces._libc.prctl(38, 1, 0, 0, 0)
+    confinement, why = main._confinement(False, {shared})
+    asked, answer = os.pipe()
+    pid, _ = confinement.fork()
+    if pid == 0:
+        confinement.enter()
+        def tried(act):
+            try:
+                act()
+            except OSError:
+                return "refused"
+            return "done"
+        found = [tried(os.fork), tried(confinement.fork), tried(lambda: os.kill(1, 0))]
+        os.write(answer, json.dumps(found).encode())
+        os._exit(0)
+    status = os.waitpid(pid, 0)[1]
+    print(json.dumps([isinstance(confinement, Once), [status, *json.loads(os.read(asked, 1000))]]), flush=True)
+    os._exit(0)
+os.wait()
+"""
+    ran = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
 
 
 def test_no_open_file_of_a_busy_process_reaches_a_program() -> None:

@@ -134,6 +134,21 @@ if os.waitpid(process, 0)[1]:
     raise OSError
 """,
     ),
+    reach(
+        "fork-as-the-worker-does",
+        Aim.ESCAPE,
+        """
+import ctypes, os, platform
+number = 56 if platform.machine() == "x86_64" else 220
+call = ctypes.CDLL(None, use_errno=True).syscall
+child = call(number, ctypes.c_long(0x04000000 | 17), 0, 0, 0, 0)  # clone with a host-name namespace
+if child == 0:
+    os._exit(0)
+if child < 0:
+    raise OSError(ctypes.get_errno(), "refused")
+os.waitpid(child, 0)
+""",
+    ),
     reach("fork", Aim.ESCAPE, "import os\nif (child := os.fork()) == 0:\n    os._exit(0)\nos.waitpid(child, 0)"),
     reach_mbpp(
         "fork-by-multiprocessing",

@@ -13,12 +13,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from . import landlock, limits, namespaces, repl, seccomp
+from .confinement import Confinement, Once, PerProcess
 from .worker import HIGHEST_FILE, Worker, close_above, rearrange
 
-__all__ = ["NO_MOUNTS", "main"]
+__all__ = ["HELLO", "NO_MOUNTS", "main"]
 
 # What programs import most: loaded once here, and shared by every fork. Each module makes every fork a little slower,
 # and `threading`, whose hook runs in every fork, much.
@@ -26,6 +28,8 @@ _WARM = "bisect collections copy functools heapq itertools json math operator ra
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 # The exit code of a worker that could not have a file system of its own, and asks to be started without.
 NO_MOUNTS = 77
+# The length of the first message, in bytes.
+HELLO = 8192
 _CONTROL = 3
 
 
@@ -71,6 +75,8 @@ def _warm_up(settings: dict[str, Any]) -> Callable[[Any], Any]:
 
 def _become_worker(settings: dict[str, Any], answer: Callable[[Any], Any], missing: dict[str, str]) -> None:
     layers = dict(missing)
+    # The first process of a namespace gets no signal from within that it does not handle.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     base = limits.address_space()  # while there is a /proc to read it from
     own_users = missing.get("user namespace") == ""
     scratch = settings["scratch"]
@@ -81,12 +87,12 @@ def _become_worker(settings: dict[str, Any], answer: Callable[[Any], Any], missi
             scratch = _own_file_system(settings)
             layers["file system of its own"] = ""
         layers |= _lock(settings, scratch, own_users)
-    filter_, layers["system-call filter"] = _filter(own_files=not settings["scratch"])
+    confinement, layers["system-call filter"] = _confinement(not settings["scratch"], own_users and os.getpid() == 1)
     control = socket.socket(fileno=_CONTROL)
     os.environ.clear()
     os.environ.update({"PATH": "/usr/bin:/bin", "HOME": scratch, "TMPDIR": scratch, "LANG": "C.UTF-8"})
-    control.sendall(json.dumps({"layers": layers}).encode() + b"\n")
-    Worker(control, scratch, filter_, os.getpid() == 1, own_users, base, answer).serve()
+    control.sendall(json.dumps({"layers": {name: note[:300] for name, note in layers.items()}}).encode().ljust(HELLO))
+    Worker(control, scratch, confinement, os.getpid() == 1, own_users, base, answer).serve()
 
 
 def _own_file_system(settings: dict[str, Any]) -> str:
@@ -99,16 +105,23 @@ def _own_file_system(settings: dict[str, Any]) -> str:
     return namespaces.SCRATCH
 
 
-def _filter(own_files: bool) -> tuple[seccomp.Filter | None, str]:
+def _confinement(own_files: bool, alone: bool) -> tuple[Confinement, str]:
+    """Return how programs are kept from system calls, and why they are not."""
     reason = seccomp.supported()
     if reason:
-        return None, reason
+        return PerProcess(None), reason
+    if alone:
+        with suppress(OSError):
+            once = Once(seccomp.Filter(own_files, shared=True))
+            once.take_effect()
+            return once, ""
+        namespaces.drop_capabilities()
     try:
         filter_ = seccomp.Filter(own_files)
         filter_.try_out()
     except OSError as error:
-        return None, str(error)
-    return filter_, ""
+        return PerProcess(None), str(error)
+    return PerProcess(filter_), ""
 
 
 def _lock(settings: dict[str, Any], scratch: str, own_users: bool) -> dict[str, str]:
@@ -116,7 +129,9 @@ def _lock(settings: dict[str, Any], scratch: str, own_users: bool) -> dict[str, 
     libc = ctypes.CDLL(None, use_errno=True)
     layers = {"ordinary user": ""}
     if own_users or os.geteuid() == 0:
-        layers["ordinary user"] = namespaces.become_nobody(lambda: os.access(os.__file__, os.R_OK, effective_ids=True))
+        layers["ordinary user"] = namespaces.become_nobody(
+            lambda: os.access(os.__file__, os.R_OK, effective_ids=True), keep_forking=own_users and os.getpid() == 1
+        )
     # Set after the change of identity, which clears it: this worker shall not outlive its launcher.
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

@@ -11,7 +11,7 @@ import os
 import struct
 from collections.abc import Callable, Iterable
 
-__all__ = ["NOBODY", "SCRATCH", "become_nobody", "own_file_system", "unshare"]
+__all__ = ["NOBODY", "SCRATCH", "become_nobody", "drop_capabilities", "own_file_system", "unshare"]
 
 SCRATCH = "/scratch"
 _BUILDING_SITES = ("/mnt", "/srv", "/media", "/opt", "/home", "/var", "/tmp")
@@ -41,7 +41,11 @@ _PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 NOBODY = 65534
 _PR_CAPBSET_DROP = 24
 _LAST_CAPABILITY = 63
-_CAPABILITY_VERSION = 0x20080522
+_CAPABILITY_HEADER = struct.pack("Ii", 0x20080522, 0)
+_CAN_ADMINISTER = 1 << 21
+_PR_SET_KEEPCAPS = 8
+
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def unshare() -> dict[str, str]:
@@ -207,17 +211,18 @@ def _within(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip("/") + "/")
 
 
-def become_nobody(still_works: Callable[[], bool]) -> str:
+def become_nobody(still_works: Callable[[], bool], *, keep_forking: bool = False) -> str:
     """Give up root's identity and every capability, for good.
 
     Args:
         still_works: Asked as nobody; False keeps the identity (an interpreter that only root can read) and drops the
             capabilities alone.
+        keep_forking: Keep the one capability that making namespaces takes. For a process in a user namespace of its
+            own; `drop_capabilities` gives it up later.
 
     Returns:
         `""`, or why the identity was kept.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
     note = ""
     if os.geteuid() == 0:
         try:
@@ -228,13 +233,31 @@ def become_nobody(still_works: Callable[[], bool]) -> str:
                 os.setgroups([])
                 os.setresgid(NOBODY, NOBODY, NOBODY)
                 for capability in range(_LAST_CAPABILITY + 1):
-                    libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+                    _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
+                _libc.prctl(_PR_SET_KEEPCAPS, 1 if keep_forking else 0, 0, 0, 0)
                 os.setresuid(NOBODY, NOBODY, NOBODY)
             else:
                 note = "only root can read the interpreter"
         except OSError as error:
             note = f"root's identity could not be given up ({error})"
-    nothing = struct.pack("IIIIII", *[0] * 6)
-    if libc.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), nothing) != 0:
-        note = note or f"the capabilities could not be dropped ({os.strerror(ctypes.get_errno())})"
+    try:
+        _keep_capabilities(_CAN_ADMINISTER if keep_forking else 0)
+    except OSError as error:
+        note = note or f"the capabilities could not be dropped ({error})"
     return note
+
+
+def _keep_capabilities(kept: int) -> None:
+    sets = struct.pack("IIIIII", kept, kept, 0, 0, 0, 0)
+    if _libc.capset(_CAPABILITY_HEADER, sets) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def drop_capabilities() -> None:
+    """Give up every capability of this process, for good.
+
+    Raises:
+        OSError: If the kernel refuses it.
+    """
+    _keep_capabilities(0)

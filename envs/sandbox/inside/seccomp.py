@@ -8,10 +8,11 @@ program, changes a namespace, a mount or an identity, or looks into another proc
 import ctypes
 import errno
 import os
+import signal
 import struct
 import sys
 
-__all__ = ["Filter", "supported"]
+__all__ = ["CLONE_ALONE", "Filter", "supported"]
 
 # name x86-64 AArch64
 _TABLE = """
@@ -53,16 +54,22 @@ _GUARDED = {
 }
 _OF_FILES = {"chmod", "fchmod", "fchmodat", "fchmodat2", "utime", "utimes", "futimesat", "utimensat"}
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+# Allowed where one filter holds for the worker and its processes; see `palaestra.envs.sandbox.inside.confinement`.
+_SHARED = {"capset": (126, 91)}
 # Numbers from here on are the same everywhere, and are newer than the calls that C libraries cannot do without.
 _FIRST_MODERN = 424
 # The bit of x86-64 numbers that would enter the kernel by another table.
 _X32 = 0x40000000
 
 _CLONE_THREAD = 0x10000
+CLONE_ALONE = 0x04000000 | signal.SIGCHLD
+"""What only a process with capabilities can do: make a process with a host-name namespace of its own."""
+# Bits that say nothing about what is made, only where its numbers are written.
+_CLONE_NUMBERS = 0x1000 | 0x01000000 | 0x00200000
 _TERMINAL_IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _NAMING_PRCTLS = (15, 16, 0x53564D41)
 
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000 | errno.EPERM
 _UNKNOWN = 0x00050000 | errno.ENOSYS
@@ -91,7 +98,7 @@ def _leaves(actions: dict[int, str]) -> list[tuple[int, str]]:
     leaves: list[tuple[int, str]] = []
     for number in range(max(*actions, _FIRST_MODERN) + 2):
         action = actions.get(number, "refuse" if number < _FIRST_MODERN else "unknown")
-        if not leaves or leaves[-1][1] != action or action in _GUARDED:
+        if not leaves or leaves[-1][1] != action or action in _GUARDED or action.endswith("within"):
             leaves.append((number, action))
     return leaves
 
@@ -112,6 +119,14 @@ def _decision(action: str) -> list[_Step]:
         return [(_RETURN, 0, 0, plain[action])]
     if action == "clone":
         return [_FIRST, (_ANY_BIT, 0, 1, _CLONE_THREAD), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+    if action in ("kill within", "tgkill within"):
+        # Not the first process; no group, since the launcher is in it; everybody at once only to end them.
+        one = [(_AT_LEAST, 0, 1, 2), (_AT_LEAST, 0, 4, 0x80000000), (_EQUAL, 0, 2, 0xFFFFFFFF), _SECOND]
+        return [_FIRST, *one, (_EQUAL, 1, 0, signal.SIGKILL), (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
+    if action == "clone within":
+        mask = (_AND, 0, 0, 0xFFFFFFFF ^ _CLONE_NUMBERS)
+        alone = [mask, (_EQUAL, 0, 1, CLONE_ALONE), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE)]
+        return [_FIRST, (_ANY_BIT, 0, 1, _CLONE_THREAD), (_RETURN, 0, 0, _ALLOW), *alone]
     values: tuple[int, ...] = {
         "kill": (_OWN_PID,),
         "tgkill": (_OWN_PID,),
@@ -134,12 +149,14 @@ class Filter:
     Args:
         own_files: Whether the process has a file system of its own. Elsewhere modes and times of files could be
             changed, which Landlock does not know, and the filter refuses it.
+        shared: Whether a worker enters it, and all it forks is born in it. Then it lets pass how such a worker forks,
+            and signals; `palaestra.envs.sandbox.inside.confinement.Once` refuses these to programs.
 
     Raises:
         OSError: From `enter`, if the kernel refuses it.
     """
 
-    def __init__(self, own_files: bool) -> None:
+    def __init__(self, own_files: bool, *, shared: bool = False) -> None:
         column, architecture = _ARCHITECTURES[os.uname().machine]
         self._libc = ctypes.CDLL(None, use_errno=True)
         code: list[_Step] = []
@@ -151,6 +168,9 @@ class Filter:
             if name in _OF_FILES:
                 actions.pop(int(numbers[column]) if numbers[column] != "-" else -1, None)
         actions |= {numbers[column]: name for name, numbers in _GUARDED.items()}
+        if shared:
+            actions |= {numbers[column]: "allow" for numbers in _SHARED.values()}
+            actions |= {_GUARDED[name][column]: f"{name} within" for name in ("kill", "tgkill", "clone")}
         code += _tree(_leaves(actions))
         self._own_pid = [index for index, step in enumerate(code) if step[3] == _OWN_PID]
         self._code = bytearray(b"".join(struct.pack("HBBI", *step[:3], max(step[3], 0)) for step in code))

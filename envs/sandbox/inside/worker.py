@@ -19,11 +19,13 @@ from typing import Any, NamedTuple
 
 from . import limits, program, script
 from .border import Visitor, serve
-from .seccomp import Filter
+from .confinement import Confinement, Forked
+from .orders import FILES, STOP, Report, ordered
 
 __all__ = ["HIGHEST_FILE", "Worker", "close_above", "rearrange"]
 
-_MOST_FILES = 5
+_LONGEST_ORDER = 4096
+_ROOM = socket.CMSG_SPACE(5 * 4)
 # How long a test script may take to write down that its program is gone.
 _LAST_WORDS_SECONDS = 1.0
 _CPU_CLOCK = 2
@@ -34,10 +36,11 @@ HIGHEST_FILE = 64
 
 
 class _Watched(NamedTuple):
-    """How watching a program ended: the limit it reached, `""` for none, and when."""
+    """How watching a program ended: the limit it reached, `""` for none; when; whether it had ended by itself."""
 
     limit: str
     wall_seconds: float
+    over: bool
 
 
 class Worker:
@@ -46,7 +49,7 @@ class Worker:
     Args:
         control: Where orders come from and reports go.
         scratch: The folder where programs run.
-        filter_: The system-call filter for programs; None where there is none.
+        confinement: How it forks, and how programs are kept from system calls.
         alone: Whether this is the first process of a process namespace of its own.
         own_users: Whether it has a user namespace of its own.
         base: Bytes of address space of the bare worker, 0 where that is unknown.
@@ -57,7 +60,7 @@ class Worker:
         self,
         control: socket.socket,
         scratch: str,
-        filter_: Filter | None,
+        confinement: Confinement,
         alone: bool,
         own_users: bool,
         base: int,
@@ -66,15 +69,17 @@ class Worker:
         self._control = control
         self._files: dict[str, int] = {}
         self._scratch = scratch
-        self._filter = filter_
+        # Of another's folder no program can have changed the mode either.
+        self._own_scratch = os.stat(scratch).st_uid == os.geteuid()
+        self._confinement = confinement
         self._alone = alone
         self._own_users = own_users
         self._answer = answer
         self._base = base
         self._begun, self._begin = os.pipe()
-        self._order: dict[str, Any] = {}
+        os.set_blocking(self._begun, False)
+        self._allowed: dict[str, float] = {}
         self._limits: list[tuple[int, tuple[int, int]]] = []
-        self._null = -1
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
 
@@ -82,74 +87,82 @@ class Worker:
         """Carry out orders until the pool is gone."""
         os.chdir(self._scratch)
         limits.apply_to_all()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        program.rehearse(nowhere)
+        os.close(nowhere)
         gc.collect()
         gc.freeze()
         while True:
-            message, handed, _, _ = socket.recv_fds(self._control, 1 << 16, _MOST_FILES)
+            message, attached, _, _ = self._control.recvmsg(_LONGEST_ORDER, _ROOM)
             if not message:
                 return
-            for order in map(json.loads, message.splitlines()):
+            handed = [file for _, _, files in attached for file in memoryview(files).cast("i")]
+            for line in message.splitlines():
                 # A session that was told to stop may have ended by itself before; then the word comes late.
-                if order["kind"] != "stop" and not self._reported(order, handed):
+                if line != STOP and not self._reported(line, handed):
                     return
 
-    def _reported(self, order: dict[str, Any], handed: list[int]) -> bool:
+    def _reported(self, line: bytes, handed: list[int]) -> bool:
         """Carry out an order and report; return whether this worker is fit for another."""
+        kind, allowed = ordered(line)
+        if allowed is not None:
+            self._allowed = allowed
+            self._limits = limits.planned(allowed, self._base, self._own_users)
         # Made for this job: nothing that a program does to an open file can meet another program.
-        self._files = dict(zip(order["files"], handed, strict=True))
-        # Opened for this job too: the flags of an open file are shared by all who inherit it.
-        self._null = os.open(os.devnull, os.O_RDWR)
-        if order["limits"] != self._order.get("limits"):
-            self._limits = limits.planned(order["limits"], self._base, self._own_users)
-        self._order = order
-        report = self._carry_out(order)
-        for file in (self._null, *handed):
+        self._files = dict(zip(FILES[kind], handed, strict=True))
+        report = self._carry_out(kind)
+        for file in handed:
             os.close(file)
         try:
             self._clean()
-            clean = True
-        except OSError:
-            clean = False  # a program left what cannot be removed: the next one shall have another worker
+        except OSError:  # a program left what cannot be removed: the next one shall have another worker
+            report = report._replace(retire=True)
         try:
-            self._control.sendall(json.dumps({**report, "retire": not clean}).encode() + b"\n")
+            self._control.sendall(report.written())
         except OSError:
             return False
-        return clean
+        return not report.retire
 
-    def _carry_out(self, order: dict[str, Any]) -> dict[str, Any]:
-        kind = order["kind"]
+    def _carry_out(self, kind: str) -> Report:
         ends: tuple[socket.socket, socket.socket] | None = socket.socketpair() if kind == "script" else None
         theirs = ends[0] if ends else socket.socket(fileno=os.dup(self._files["wire"])) if kind == "session" else None
         tested = self._fork(kind, theirs)
-        tester = self._fork("tester", ends[1]) if ends else 0
+        forked = [tested, self._fork("tester", ends[1])] if ends else [tested]
         for end in (*(ends or ()), *((theirs,) if theirs and not ends else ())):
             end.close()
-        watched = self._watch(tested, tester, order["limits"])
-        self._end(tested)
-        _, status, usage = os.wait4(tested, 0)
-        if tester:
-            self._hear_out(tester)
-        ready = os.read(self._begun, 4) if select.select([self._begun], [], [], 0)[0] else b""
-        return {
-            # Whether every process got as far as the program. Where one did not, the fault is ours.
-            "begun": len(ready) == (2 if tester else 1),
-            "code": os.waitstatus_to_exitcode(status),
-            "limit": watched.limit,
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "wall": watched.wall_seconds,
-            "memory": usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20),
-        }
+        watched = self._watch(forked)
+        if not watched.over or not self._alone:
+            self._end(tested[0])
+        _, status, usage = os.wait4(tested[0], 0)
+        if ends:
+            self._hear_out(*forked[1])
+        for _, descriptor in forked:
+            if descriptor >= 0:
+                os.close(descriptor)
+        try:
+            ready = len(os.read(self._begun, 4))
+        except BlockingIOError:
+            ready = 0
+        return Report(
+            ready == len(forked),
+            os.waitstatus_to_exitcode(status),
+            watched.limit,
+            usage.ru_utime + usage.ru_stime,
+            watched.wall_seconds,
+            usage.ru_maxrss / (1024 if sys.platform != "darwin" else 1 << 20),
+            False,
+        )
 
-    def _fork(self, role: str, wire: socket.socket | None) -> int:
-        pid = os.fork()
-        if pid == 0:
+    def _fork(self, role: str, wire: socket.socket | None) -> Forked:
+        forked = self._confinement.fork()
+        if forked[0] == 0:
             code = 1
             try:
                 self._become(role, wire)
                 code = 0
             finally:
                 os._exit(code)
-        return pid
+        return forked
 
     def _become(self, role: str, wire: socket.socket | None) -> None:
         """Turn this forked process into the one that runs a program, or into the one that tests it."""
@@ -157,9 +170,11 @@ class Worker:
         gc.set_threshold(*_COLLECT)
         if not self._alone:
             os.setsid()
+        self._confinement.enter()
         source, target = ("script_in", "script_out") if role == "tester" else ("program_in", "program_out")
         payload: dict[str, Any] = json.loads(_read_all(self._files[source])) if role != "session" else {}
-        null = self._null
+        # Opened for this process alone: the flags of an open file are shared by all who inherit it.
+        null = os.open(os.devnull, os.O_RDWR)
         kept = {0: null, 1: null, 2: null, 3: self._files.get(target, null), 4: self._begin}
         if role == "run":  # a program run alone has no script: its standard input lies there
             kept |= {0: self._files["script_in"], 1: self._files["printed"]}
@@ -167,8 +182,6 @@ class Worker:
             kept[5] = wire.detach()
         rearrange(kept)
         limits.apply(self._limits)
-        if self._filter is not None:
-            self._filter.enter()
         border = socket.socket(fileno=5) if wire is not None else None
         # A program can neither forge this word nor take it back: the file is closed before it starts.
         os.write(4, b".")
@@ -186,46 +199,37 @@ class Worker:
         elif border is not None and role == "session":
             _converse(border, self._answer)
 
-    def _watch(self, tested: int, tester: int, allowed: dict[str, float]) -> _Watched:
+    def _watch(self, forked: list[Forked]) -> _Watched:
         """Wait until the program or its tester ends, a limit is reached, or the pool lets go."""
         started = time.monotonic()
-        deadline = started + allowed["wall_seconds"]
-        poll = self._poll
-        descriptors = [_pidfd(pid) for pid in (tested, tester) if pid]
+        cpu_seconds, wall_seconds = self._allowed["cpu_seconds"], self._allowed["wall_seconds"]
+        descriptors = [descriptor for _, descriptor in forked if descriptor >= 0]
         for descriptor in descriptors:
-            if descriptor >= 0:
-                poll.register(descriptor, select.POLLIN)
-        blind = -1 in descriptors
-        limit, pause = "", 0.0005
-        try:
-            while True:
-                now = time.monotonic()
-                cpu_left = allowed["cpu_seconds"] - _cpu_seconds(tested)
-                if cpu_left <= 0:
-                    limit = "cpu"
-                    break
-                if now >= deadline:
-                    limit = "wall"
-                    break
-                wait = min(deadline - now, max(cpu_left, 0.002))
-                if blind:
-                    wait, pause = min(wait, pause), min(pause * 2, 0.01)
-                if poll.poll(wait * 1000 + 1) or (blind and any(_gone(pid) for pid in (tested, tester) if pid)):
-                    break
-        finally:
-            for descriptor in descriptors:
-                if descriptor >= 0:
-                    poll.unregister(descriptor)
-                    os.close(descriptor)
-        return _Watched(limit, time.monotonic() - started)
+            self._poll.register(descriptor, select.POLLIN)
+        blind = len(descriptors) < len(forked)
+        limit, wait, pause = "", min(cpu_seconds, wall_seconds), 0.0005
+        while True:
+            if blind:
+                wait, pause = min(wait, pause), min(pause * 2, 0.01)
+            events = self._poll.poll(wait * 1000 + 1)
+            if events or (blind and any(_gone(pid) for pid, _ in forked)):
+                break
+            cpu_left = cpu_seconds - _cpu_seconds(forked[0][0])
+            wall_left = wall_seconds - (time.monotonic() - started)
+            if cpu_left <= 0 or wall_left <= 0:
+                limit = "cpu" if cpu_left <= 0 else "wall"
+                break
+            wait = min(wall_left, max(cpu_left, 0.002))
+        for descriptor in descriptors:
+            self._poll.unregister(descriptor)
+        over = any(descriptor == forked[0][1] for descriptor, _ in events)
+        return _Watched(limit, time.monotonic() - started, over)
 
-    def _hear_out(self, tester: int) -> None:
+    def _hear_out(self, tester: int, ends: int) -> None:
         """Let a test script, whose border is closed by now, write down how far it came."""
         until = time.monotonic() + _LAST_WORDS_SECONDS
-        descriptor = _pidfd(tester)
-        if descriptor >= 0:
-            select.select([descriptor], [], [], _LAST_WORDS_SECONDS)
-            os.close(descriptor)
+        if ends >= 0:
+            select.select([ends], [], [], _LAST_WORDS_SECONDS)
         else:
             while not _gone(tester) and time.monotonic() < until:
                 time.sleep(0.001)
@@ -241,15 +245,19 @@ class Worker:
 
     def _clean(self) -> None:
         """End whatever is left of a program, and empty its folder."""
+        if not self._confinement.refuses_forks:
+            self._end_all()
+        if self._own_scratch:
+            os.chmod(self._scratch, 0o700)
+        _empty(self._scratch)
+
+    def _end_all(self) -> None:
         if self._alone:
             with suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)  # everything in this process namespace but this process
         with suppress(ChildProcessError):
             while os.waitpid(-1, 0 if self._alone else os.WNOHANG)[0]:
                 pass
-        with suppress(PermissionError):  # where it is not this user's own, no program can have changed it either
-            os.chmod(self._scratch, 0o700)
-        _empty(self._scratch)
 
 
 def _converse(wire: socket.socket, answer: Callable[[Any], Any]) -> None:
@@ -281,13 +289,6 @@ def close_above(number: int) -> None:
         if int(name) > number:
             with suppress(OSError):  # the folder that is being read is closed by now
                 os.close(int(name))
-
-
-def _pidfd(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        return -1
 
 
 def _gone(pid: int) -> bool:
