@@ -16,8 +16,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 from palaestra.agents.episode import NO_FLOATS, NO_IDS
 from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Policy, Request, Sampling
 from palaestra.envs.errors import PalaestraError
+from palaestra.envs.place import Place
 from palaestra.envs.task import Task
-from palaestra.envs.text_env import TextEnv
 
 __all__ = ["Acting", "Agent", "ContextFullError", "HoldsResources", "Move", "Player", "ToolCall"]
 
@@ -88,7 +88,7 @@ class Agent(Protocol):
         """Return the same agent sampling otherwise; an agent that does not sample returns itself."""
         ...
 
-    def enter(self, env: TextEnv, task: Task, seed: int) -> Player:
+    def enter(self, env: Place, task: Task, seed: int) -> Player:
         """Return a fresh player for an episode of `task`; its randomness derives from `seed`."""
         ...
 

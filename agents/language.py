@@ -6,9 +6,9 @@ from palaestra.agents.agent import Acting, ContextFullError, Move
 from palaestra.agents.parse import Parser, whole
 from palaestra.agents.policy import FinishReason, Policy, Request, Sample, Sampling
 from palaestra.agents.render import Message, Renderer, Transcript
+from palaestra.envs.place import Place
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.task import Task
-from palaestra.envs.text_env import TextEnv
 
 __all__ = ["LanguageAgent"]
 
@@ -43,7 +43,7 @@ class LanguageAgent:
         twin.sampling = sampling
         return twin
 
-    def enter(self, env: TextEnv, task: Task, seed: int) -> "_Speaker":
+    def enter(self, env: Place, task: Task, seed: int) -> "_Speaker":
         """Return a player with a conversation of its own; turn i samples with a seed derived from `seed` and i."""
         del env, task
         return _Speaker(self, seed)

@@ -9,9 +9,9 @@ import numpy as np
 from palaestra.agents.agent import Acting, Move
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
+from palaestra.envs.place import Place
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task
-from palaestra.envs.text_env import TextEnv
 
 __all__ = ["ConstantAgent", "OracleAgent", "RandomAgent"]
 
@@ -33,7 +33,7 @@ class RandomAgent(_Scripted):
 
     name: ClassVar[str] = "scripted:random"
 
-    def enter(self, env: TextEnv, task: Task, seed: int) -> "_Guesser":
+    def enter(self, env: Place, task: Task, seed: int) -> "_Guesser":
         """Return a player that draws from the world's own sample of actions."""
         del task
         return _Guesser(env, derive_generator(seed, "random"))
@@ -45,7 +45,7 @@ class OracleAgent(_Scripted):
 
     name: ClassVar[str] = "scripted:oracle"
 
-    def enter(self, env: TextEnv, task: Task, seed: int) -> "_Reciter":
+    def enter(self, env: Place, task: Task, seed: int) -> "_Reciter":
         """Return a player that knows the solution of `task`.
 
         Raises:
@@ -76,7 +76,7 @@ class ConstantAgent(_Scripted):
         """The spec that names this agent."""
         return f"scripted:constant?text={quote(self.text)}"
 
-    def enter(self, env: TextEnv, task: Task, seed: int) -> "_Parrot":
+    def enter(self, env: Place, task: Task, seed: int) -> "_Parrot":
         """Return a player that says the text."""
         del env, task, seed
         return _Parrot(self.text)
@@ -84,7 +84,7 @@ class ConstantAgent(_Scripted):
 
 @dataclass(frozen=True)
 class _Guesser:
-    env: TextEnv
+    env: Place
     generator: np.random.Generator
 
     def act(self, observation: str) -> Acting:

@@ -17,9 +17,9 @@ from palaestra.agents.parse import after_think
 from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.tools import Tool, ToolState
 from palaestra.envs.errors import UsageError
+from palaestra.envs.place import Place
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.task import Task
-from palaestra.envs.text_env import TextEnv
 
 __all__ = ["Call", "ToolAgent", "find_call"]
 
@@ -105,7 +105,7 @@ class ToolAgent:
         twin.speaker = self.speaker.with_sampling(sampling)
         return twin
 
-    def enter(self, env: TextEnv, task: Task, seed: int) -> "_Worker":
+    def enter(self, env: Place, task: Task, seed: int) -> "_Worker":
         """Return a player with a conversation and tools of its own."""
         tools = {n: tool.open(task, derive_seed(seed, "tool", n)) for n, tool in self.tools.items()}
         return _Worker(self.speaker.enter(env, task, seed), tools, self.calls)

@@ -1,0 +1,1 @@
+"""The rules of our own games: pure functions of immutable states, shared by arenas, search and solvers."""
