@@ -49,6 +49,9 @@ class Plan:
         careless: Share of demonstrations that slip, in a world that knows slips.
         able: Share of the probe the policy must be able to solve when pre-training ends, in such a world.
         solved: The same where all demonstrations are right.
+        played: Where demonstrations are some of many ways, such as random moves of a game: how probable they must be to
+            the policy over how probable they are, as a geometric mean.
+        watch_steps: Fewest steps there.
         hidden_size: Width of the model.
         intermediate_size: Width of its feed-forward layers.
         layers: Number of layers.
@@ -69,6 +72,8 @@ class Plan:
     careless: float = 0.63
     able: float = 0.8
     solved: float = 0.38
+    played: float = 0.8
+    watch_steps: int = 200
     hidden_size: int = 128
     intermediate_size: int = 512
     layers: int = 2
@@ -172,11 +177,13 @@ class _Curriculum(NamedTuple):
     slips: _Lessons | None
 
 
-def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
-    solutions = [env.solution(task) for task in tasks]
+def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int, *, whole: bool) -> _Curriculum:
+    solutions = [env.demonstration(task) for task in tasks]
     if any(solution is None for solution in solutions):
         raise UsageError(f"{type(env).__name__} knows no solution to demonstrate; choose another skill.")
-    right = [list(_dialogue(env, task, actions or ())) for task, actions in zip(tasks, solutions, strict=True)]
+    right = [
+        list(_dialogue(env, task, actions or (), whole=whole)) for task, actions in zip(tasks, solutions, strict=True)
+    ]
     missteps = [env.slip(task) for task in tasks]
     slips = [
         right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
@@ -193,12 +200,14 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
     )
 
 
-def _dialogue(env: TextEnv, task: Task, actions: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _dialogue(env: TextEnv, task: Task, actions: Sequence[str], *, whole: bool = False) -> Iterator[tuple[str, str]]:
     observation, _ = env.reset(seed=0, options={"task": task})
     for turn, action in enumerate(actions, start=1):
         yield observation, action
-        if turn < len(actions):  # what is said after the last reply is not shown, and judging it may take long
+        if turn < len(actions) or whole:  # else what is said last is not shown, and judging it may take long
             observation, *_ = env.step(action)
+    if whole:
+        yield observation, ""
 
 
 def _rows(encoded: Sequence[tuple[list[int], list[bool]]], length: int, pad: int) -> _Lessons:
@@ -233,10 +242,16 @@ def _new_model(plan: Plan, seed: int) -> PreTrainedModel:
 
 def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> PreTrainedModel:
     """Pre-train until enough of the skill is there: see the module for what that means."""
-    right, slips = _demonstrate(env, list(env.tasks.split().train), plan.positions)
+    train = list(env.tasks.split().train)
+    odds = torch.tensor([env.odds(task) for task in train], dtype=torch.float64)
+    many_ways = bool((odds < 1).any())
+    right, slips = _demonstrate(env, train, plan.positions, whole=many_ways)
     count = len(right.ids)
     careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.solved)
-    probe = right[torch.from_numpy(derive_generator(seed, "nursery", "probe").permutation(count)[: plan.probe])]
+    if many_ways:  # nothing is given away by knowing them all
+        enough = plan.played
+    probed = torch.from_numpy(derive_generator(seed, "nursery", "probe").permutation(count)[: plan.probe])
+    probe = right[probed]
     order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.batch)
     who = derive_generator(seed, "nursery", "demonstrators")
     model = _new_model(plan, seed)  # without dropout: training and evaluation compute the same
@@ -250,7 +265,7 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
         lesson = right[rows]
         if slips:
             lesson = lesson.mixed(slips[rows], torch.from_numpy(who.random(len(rows)) < careless))
-        loss = _loss(model, lesson)
+        loss = _watching_loss(model, lesson) if many_ways else _loss(model, lesson)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -258,10 +273,12 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
         if slips and ability >= 0.5 * enough:
             left -= 1
         if step % plan.look_every == 0 or left == 0:
-            ability = max(ability, _able(model, probe, 0.5 * (1.0 - careless)))
+            able = _fluent(model, probe, odds[probed]) if many_ways else _able(model, probe, 0.5 * (1.0 - careless))
+            ability = max(ability, able)
             if progress:
                 progress(min(99, int(100 * step / (step + left) if slips else 100 * ability / enough)), 100)
-        if ability >= enough and (not slips or left == 0):
+        watched = not many_ways or step >= plan.watch_steps
+        if ability >= enough and watched and (not slips or left == 0):
             return model
         if left == 0:
             break
@@ -284,6 +301,15 @@ def _loss(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
     return -_logprobs(model, lessons).sum() / (lessons.labels[:, 1:] != _IGNORED).sum()
 
 
+def _watching_loss(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
+    """Return the loss of one who also foresees the world: how a game goes on and ends says what matters in it."""
+    logits = model(input_ids=lessons.ids, use_cache=False).logits[:, :-1]
+    losses = cross_entropy(logits.transpose(1, 2), lessons.ids[:, 1:], reduction="none")
+    spoken = lessons.labels[:, 1:] != _IGNORED
+    heard = (lessons.ids[:, 1:] != model.config.pad_token_id) & ~spoken
+    return losses[spoken].mean() + losses[heard].mean()
+
+
 def _logprobs(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
     """Return `[N]` log-probabilities in nats of all that the agent says in each lesson."""
     logits = model(input_ids=lessons.ids, use_cache=False).logits[:, :-1]
@@ -296,3 +322,9 @@ def _able(model: PreTrainedModel, lessons: _Lessons, threshold: float) -> float:
     """Return the share of lessons that the model would say word for word with more than a given probability."""
     able = _logprobs(model, lessons).exp() > threshold
     return float(able.float().mean())
+
+
+@torch.no_grad()
+def _fluent(model: PreTrainedModel, lessons: _Lessons, odds: torch.Tensor) -> float:
+    """Return how probable lessons are to the model over their odds (`[N]`), as a geometric mean; 1 is perfect."""
+    return float((_logprobs(model, lessons) - odds.log()).mean().exp())

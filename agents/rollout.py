@@ -1,26 +1,23 @@
 """Many episodes at once: every episode at its own turn, their requests to the policy in one batch.
 
-An episode is a generator (`_live`) that yields what it waits for: a `Request` to the policy, or a `Step` of a world
-that may block or of an agent's tool. The rollout drives hundreds of them. Steps of instant worlds run inline; the
-others run on threads, so that a slow world or tool stalls nobody else. With instant worlds and no tools the batches,
-and so the episodes bit for bit, depend only on the assignments; otherwise the composition of batches depends on
-timing, and log-probabilities may differ by rounding.
+An episode is a life (see `palaestra.agents.driving`). Steps of instant worlds run inline; the others, and an agent's
+tools, run on threads, so that a slow one stalls nobody else. With instant worlds and no tools the episodes bit for bit
+depend only on the assignments.
 """
 
 import copy
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
-from palaestra.agents.agent import Agent, ContextFullError, HoldsResources, Move, Player
+from palaestra.agents.acting import act, turn
+from palaestra.agents.agent import Agent, ContextFullError, HoldsResources
+from palaestra.agents.driving import Drive, Life, Step
 from palaestra.agents.episode import Episode, Turn
-from palaestra.agents.policy import Request
 from palaestra.envs import catalogue
-from palaestra.envs.errors import ContractError, InfrastructureError
+from palaestra.envs.errors import ContractError
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from palaestra.envs.verdict import Status, Verdict
@@ -29,8 +26,6 @@ __all__ = ["Assignment", "Rollout", "play"]
 
 # Worlds that never end are cut here; an episode this long is a defect of the world, not of the agent.
 MAX_TURNS = 1_000
-# How long a small batch waits for worlds that are about to answer, as a share of the last batch's time.
-LINGER = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +38,6 @@ class Assignment:
     seed: int
     group: str = ""
     attempt: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A call into a world or tool that may block."""
-
-    call: Callable[[], Any]
-
-
-_Awaited: TypeAlias = Request | _Step
-_Life: TypeAlias = Generator[_Awaited, Any, Episode]
 
 
 def play(env: TextEnv, agent: Agent, task: Task | None = None, *, seed: int = 0) -> Episode:
@@ -125,12 +109,15 @@ class Rollout:
         Returns:
             Episodes in the order of the assignments. One that our own machinery or its world broke is there, invalid.
         """
-        threads = ThreadPoolExecutor(self.workers, thread_name_prefix="world")
-        try:
-            return _Sweep(self, assignments, threads, on_episode).run()
-        finally:
-            # After an interruption nobody waits for worlds whose answer nobody will read.
-            threads.shutdown(wait=False, cancel_futures=True)
+        return Drive(self._life, self.in_flight, self.workers, on_episode).run(assignments)
+
+    def _life(self, assignment: Assignment) -> Life[Episode]:
+        env = self._borrow(assignment.env)
+        episode = yield from _live(env, self.agent, assignment)
+        # A world that failed may be broken inside: the next episode gets a fresh one.
+        if episode.verdict.status is not Status.INFRASTRUCTURE:
+            self._idle[assignment.env].append(env)
+        return episode
 
     def _borrow(self, spec: str) -> TextEnv:
         first = self.env(spec)
@@ -138,156 +125,14 @@ class Rollout:
         return idle.pop() if idle else first.clone()
 
 
-class _Sweep:
-    """One call of `Rollout.play`: who is alive, and who waits for what."""
-
-    def __init__(
-        self,
-        rollout: Rollout,
-        assignments: Sequence[Assignment],
-        threads: ThreadPoolExecutor,
-        on_episode: Callable[[Episode], None] | None,
-    ) -> None:
-        self.rollout = rollout
-        self.threads = threads
-        self.on_episode = on_episode
-        self.queue = deque(enumerate(assignments))
-        self.done: list[Episode | None] = [None] * len(assignments)
-        self.lives: dict[int, tuple[_Life, str, TextEnv]] = {}
-        self.asking: list[tuple[int, Request]] = []
-        self.stepping: dict[Future[Any], int] = {}
-        self.batch_seconds = 0.0
-
-    def run(self) -> list[Episode]:
-        while self.queue or self.lives:
-            while self.queue and len(self.lives) < self.rollout.in_flight:
-                self.begin(*self.queue.popleft())
-            self.collect()
-            if self.asking:
-                self.answer()
-        return [episode for episode in self.done if episode is not None]
-
-    def begin(self, index: int, assignment: Assignment) -> None:
-        env = self.rollout._borrow(assignment.env)
-        self.lives[index] = (_live(env, self.rollout.agent, assignment), assignment.env, env)
-        self.advance(index)
-
-    def advance(self, index: int, answer: Any = None, error: BaseException | None = None) -> None:
-        """Let one life go on with what it waited for until it waits again, and note for what."""
-        life, spec, env = self.lives[index]
-        try:
-            awaited = life.send(answer) if error is None else life.throw(error)
-        except StopIteration as end:
-            self.end(index, end.value, spec, env)
-            return
-        if isinstance(awaited, Request):
-            self.asking.append((index, awaited))
-        else:
-            self.stepping[self.threads.submit(awaited.call)] = index
-
-    def end(self, index: int, episode: Episode, spec: str, env: TextEnv) -> None:
-        del self.lives[index]
-        # A world that failed may be broken inside: the next episode gets a fresh one.
-        if episode.verdict.status is not Status.INFRASTRUCTURE:
-            self.rollout._idle[spec].append(env)
-        self.done[index] = episode
-        if self.on_episode:
-            self.on_episode(episode)
-
-    def collect(self) -> None:
-        """Let the worlds that have answered go on; wait only when there is little or nothing else to do."""
-        if not self.stepping:
-            return
-        if not self.asking:
-            timeout = None
-        elif 2 * len(self.asking) < len(self.lives):
-            timeout = LINGER * self.batch_seconds
-        else:
-            timeout = 0.0
-        ready, _ = wait(self.stepping, timeout=timeout, return_when=FIRST_COMPLETED)
-        # Not the set's own order: it differs from process to process.
-        for future in sorted(ready, key=self.stepping.__getitem__):
-            index = self.stepping.pop(future)
-            error = future.exception()
-            if error is None:
-                self.advance(index, future.result())
-            else:
-                self.advance(index, error=error)
-
-    def answer(self) -> None:
-        """Sample for everyone who asks, in one batch."""
-        asking, self.asking = self.asking, []
-        policy = self.rollout.agent.policy
-        if policy is None:
-            raise ContractError(f"The agent {self.rollout.agent.name} asked for a sample but has no policy.")
-        began = time.perf_counter()
-        try:
-            samples = policy.sample([request for _, request in asking])
-        except InfrastructureError as error:
-            for index, _ in asking:
-                self.advance(index, error=error)
-            return
-        self.batch_seconds = time.perf_counter() - began
-        for (index, _), sample in zip(asking, samples, strict=True):
-            self.advance(index, sample)
-
-
-def _call(env: TextEnv, call: Callable[[], Any]) -> Generator[_Step, Any, Any]:
+def _call(env: TextEnv, call: Callable[[], Any]) -> Generator[Step, Any, Any]:
     """Call into a world: inline when its steps are instant, else by whoever drives this life."""
     if env.metadata.get("instant", False):
         return call()
-    return (yield _Step(call))
+    return (yield Step(call))
 
 
-def _act(player: Player, observation: str, turns: list[Turn]) -> Generator[_Awaited, Any, tuple[str, Move, float]]:
-    """Let a player act; each use of a tool on the way becomes a turn.
-
-    Returns:
-        What was observed last (by a tool, if any was used), the move that answers it, and when it was asked for.
-    """
-    acting = player.act(observation)
-    asked, answer = time.perf_counter(), None
-    while True:
-        try:
-            awaited = acting.send(answer)
-        except StopIteration as end:
-            return observation, end.value, asked
-        if isinstance(awaited, Request):
-            answer = yield awaited
-            continue
-        acted = time.perf_counter()
-        answer = yield _Step(awaited.call)
-        turns.append(_turn(observation, awaited.move, (asked, acted)))
-        observation, asked = answer, time.perf_counter()
-
-
-def _turn(
-    observation: str,
-    move: Move,
-    since: tuple[float, float],
-    reward: float = 0.0,
-    verdict: Verdict | None = None,
-) -> Turn:
-    """Record a turn that ends now; `since` says when the policy was asked and when it had answered."""
-    asked, acted = since
-    return Turn(
-        observation,
-        move.reply,
-        move.action,
-        reward,
-        verdict,
-        move.context_ids,
-        move.continues,
-        move.reply_ids,
-        move.logprobs,
-        move.finish,
-        move.version,
-        acted - asked,
-        time.perf_counter() - acted,
-    )
-
-
-def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> _Life:
+def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> Life[Episode]:
     """Live one episode from reset to its end."""
     began = time.perf_counter()
     task = assignment.task
@@ -299,11 +144,11 @@ def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> _Life:
         observation, _ = yield from _call(env, lambda: env.reset(seed=assignment.seed, options={"task": task}))
         ended = False
         while not ended:
-            observation, move, asked = yield from _act(player, observation, turns)
+            observation, move, asked = yield from act(agent, player, observation, turns)
             acted = time.perf_counter()
             answer, reward, terminated, truncated, info = yield from _call(env, partial(env.step, move.action))
             verdict = info.get("verdict", verdict)
-            turns.append(_turn(observation, move, (asked, acted), float(reward), info.get("verdict")))
+            turns.append(turn(observation, move, (asked, acted), float(reward), info.get("verdict")))
             observation = answer
             truncated = bool(truncated) or (len(turns) >= MAX_TURNS and not terminated)
             ended = terminated or truncated

@@ -1,7 +1,15 @@
-"""Agents by name: `nursery:SKILL[?seed=0]`, `local:PATH-or-id[?lora=8]`, `scripted:random|oracle|constant?text=...`."""
+"""Agents by name.
+
+- `nursery:SKILL[?seed=0]`; what else stands behind the question mark are settings of the skill
+- `local:PATH-or-id[?lora=8]`
+- `run:PATH[@step]`, a checkpoint of a run, by default the last
+- `scripted:random|oracle|constant?text=...`
+- in arenas `search:minimax|mcts|cfr`
+"""
 
 from collections.abc import Callable
-from urllib.parse import unquote
+from pathlib import Path
+from urllib.parse import quote, unquote
 
 from palaestra.agents.agent import Agent
 from palaestra.agents.language import LanguageAgent
@@ -11,7 +19,10 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 
 __all__ = ["load_agent"]
 
-_FORMS = "Write nursery:SKILL, local:PATH-or-id, scripted:random, scripted:oracle or scripted:constant?text=TEXT."
+_FORMS = (
+    "Write nursery:SKILL, local:PATH-or-id, run:PATH[@step], search:minimax, search:mcts, search:cfr, scripted:random, "
+    "scripted:oracle or scripted:constant?text=TEXT."
+)
 
 
 def load_agent(
@@ -42,6 +53,8 @@ def load_agent(
     loaders: dict[str, Callable[[dict[str, str]], Agent]] = {
         "nursery": lambda options: LanguageAgent(_nursery(name, options, seed, progress), sampling, system=system),
         "local": lambda options: LanguageAgent(_local(name, options, trainable), sampling, system=system),
+        "run": lambda options: LanguageAgent(_of_run(name, options, trainable), sampling, system=system),
+        "search": lambda options: _search(name, options),
         "scripted": lambda options: _scripted(name, options),
     }
     if kind not in loaders:
@@ -75,8 +88,9 @@ def _number(options: dict[str, str], key: str, default: int) -> int:
 def _nursery(skill: str, options: dict[str, str], seed: int, progress: Callable[[int, int], None] | None) -> Policy:
     from palaestra.agents.nursery import born
 
-    _take(options, "nursery", "seed")
-    return born(skill, _number(options, "seed", seed), progress=progress)
+    named = _number(options, "seed", seed)
+    settings = "&".join(f"{key}={quote(value)}" for key, value in options.items() if key != "seed")
+    return born(f"{skill}?{settings}" if settings else skill, named, progress=progress)
 
 
 def _local(path: str, options: dict[str, str], trainable: bool) -> Policy:
@@ -84,6 +98,30 @@ def _local(path: str, options: dict[str, str], trainable: bool) -> Policy:
 
     _take(options, "local", "lora")
     return LocalPolicy.load(unquote(path), trainable=trainable, lora_rank=_number(options, "lora", 0))
+
+
+def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:
+    """Return the policy of a run at one of its checkpoints."""
+    from palaestra.agents.local import LocalPolicy
+
+    _take(options, "run")
+    path, _, step = unquote(place).rpartition("@") if "@" in place else (unquote(place), "", "")
+    folders = [Path(path) / "checkpoints", Path(path) / "league"]
+    kept = {int(f.name[5:]): f for folder in folders for f in sorted(folder.glob("step-*")) if f.name[5:].isdecimal()}
+    if not kept:
+        raise UsageError(f"{path!r} is no run with checkpoints: expected a folder that `palaestra evolve` wrote.")
+    if step and (not step.isdecimal() or int(step) not in kept):
+        raise UsageError(f"The run {path!r} has no checkpoint {step!r}; it has {', '.join(map(str, sorted(kept)))}.")
+    number = int(step) if step else max(kept)
+    policy = LocalPolicy.load(kept[number], trainable=trainable)
+    policy.name = f"run:{quote(path)}@{number}"
+    return policy
+
+
+def _search(name: str, options: dict[str, str]) -> Agent:
+    from palaestra.agents.search.specs import load_search
+
+    return load_search(name, options)
 
 
 def _scripted(name: str, options: dict[str, str]) -> Agent:

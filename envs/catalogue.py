@@ -1,16 +1,14 @@
 """Ids of environments, resolved lazily, and their registration with Gymnasium."""
 
-import importlib
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
-from urllib.parse import unquote
 
 import gymnasium
 from palaestra.envs.errors import UnknownNameError, UsageError
+from palaestra.envs.settings import import_module, loaded, read_settings, settable
 from palaestra.envs.task import TaskSet
 from palaestra.envs.text_env import TextEnv
 
@@ -105,7 +103,7 @@ def world(name: str) -> World:
 def cards() -> tuple[Card, ...]:
     """Return what a list of the worlds shows."""
     return tuple(
-        Card(entry.id, entry.summary, ", ".join(_settable(_loaded(entry.entry_point), entry.kwargs)))
+        Card(entry.id, entry.summary, ", ".join(_settable(loaded(entry.entry_point), entry.kwargs)))
         for entry in _WORLDS
     )
 
@@ -122,7 +120,8 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
 
     A spec is `id` or `id?key=value&key=value`; values are numbers, true, false or text, with `%26` for `&`. The id is
     one of ours, or its short name (`arithmetic?digits=3`); or any other that Gymnasium knows, which is spoken by
-    `TextWorld` unless it is a `TextEnv` already; or `module:id`, which imports the module first.
+    `TextWorld` unless it is a `TextEnv` already; or `module:id`, which imports the module first. The name of an arena
+    stands for a seat in it, with the others moving at random.
 
     Args:
         spec: Names the world and its settings.
@@ -133,11 +132,18 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
         UsageError: If a setting is unknown or has a wrong value.
     """
     name, _, query = spec.partition("?")
+    if not _is_ours(name):
+        # Imported late: most environments do without, and it imports this module.
+        from palaestra.envs.arena import catalogue as arenas
+        from palaestra.envs.arena.world import ArenaWorld
+
+        if arenas.is_arena(spec):
+            return ArenaWorld(arenas.make_arena(spec))
     module, _, name = name.strip().rpartition(":")
     if module:
-        _import(module)
+        import_module(module)
     build, fixed = _resolved(name)
-    kwargs = {**fixed, **_settings(spec, query, _settable(build, fixed))}
+    kwargs = {**fixed, **read_settings(spec, query, _settable(build, fixed))}
     if tasks is not None:
         if "tasks" not in inspect.signature(build).parameters:
             raise UsageError(f"{name} takes no tasks: its class has no argument `tasks`.")
@@ -148,29 +154,21 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
     return env
 
 
-def _import(module: str) -> None:
+def _is_ours(name: str) -> bool:
     try:
-        importlib.import_module(module)
-    except ImportError as error:
-        raise UsageError(f"The module {module!r} that should register the world cannot be imported: {error}") from error
-
-
-def _loaded(entry_point: str | Callable[..., Any]) -> Callable[..., Any]:
-    if callable(entry_point):
-        return entry_point
-    module, _, attribute = entry_point.partition(":")
-    loaded: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    return loaded
+        return bool(world(name))
+    except UnknownNameError:
+        return False
 
 
 def _resolved(name: str) -> tuple[Callable[..., Any], Mapping[str, Any]]:
     """Return what builds the world of a name, and the arguments that belong to the name."""
     foreign = gymnasium.registry.get(name) if name not in _BY_ID else None
     if foreign is not None and foreign.entry_point is not None:
-        build = _loaded(foreign.entry_point)
+        build = loaded(foreign.entry_point)
         if inspect.isclass(build) and issubclass(build, TextEnv):
             return build, foreign.kwargs
-        return _loaded(_TEXT_WORLD), {"env": name}
+        return loaded(_TEXT_WORLD), {"env": name}
     try:
         entry = world(name)
     except UnknownNameError:
@@ -179,56 +177,15 @@ def _resolved(name: str) -> tuple[Callable[..., Any], Mapping[str, Any]]:
         known = [*_BY_ID, *(entry.short for entry in _WORLDS), *near]
         advice = "`palaestra envs` lists ours; any other id registered with Gymnasium works too (module:id imports it)."
         raise UnknownNameError("environment", name, known, advice) from None
-    return _loaded(entry.entry_point), entry.kwargs
+    return loaded(entry.entry_point), entry.kwargs
 
 
 def _settable(build: Callable[..., Any], fixed: Mapping[str, Any]) -> dict[str, inspect.Parameter]:
     """Return the parameters a spec may set: those of the class, and for a wrapped world those of the world."""
-    parameters = dict(inspect.signature(build).parameters)
     inner = fixed.get("env")
-    if isinstance(inner, str):
-        entry_point = gymnasium.spec(inner).entry_point
-        if entry_point is not None:
-            parameters = {**inspect.signature(_loaded(entry_point)).parameters, **parameters}
-        parameters["max_episode_steps"] = inspect.Parameter("max_episode_steps", inspect.Parameter.KEYWORD_ONLY)
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    return {k: p for k, p in parameters.items() if k not in _NOT_SETTABLE and p.kind not in kinds}
-
-
-def _settings(spec: str, query: str, settable: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for pair in filter(None, query.split("&")):
-        # Not urllib's query parser: it would read the + of operations=+- as a space.
-        key, equals, raw = pair.partition("=")
-        if not equals or key in settings:
-            raise UsageError(f"{spec!r}: expected key=value once for each key, got {pair!r}.")
-        if key not in settable:
-            raise UsageError(f"{spec!r} has no parameter {key!r}; its parameters are {', '.join(settable)}.")
-        settings[key] = _fitted(spec, settable[key], unquote(raw))
-    return settings
-
-
-def _fitted(spec: str, parameter: inspect.Parameter, raw: str) -> Any:
-    """Return the value that the text means, of a type that the parameter takes."""
-    value = _meant(raw)
-    try:
-        if parameter.annotation is inspect.Parameter.empty or isinstance(value, parameter.annotation):
-            return value
-        if isinstance(value, int) and isinstance(float(value), parameter.annotation):
-            return float(value)
-        if isinstance(raw, parameter.annotation):
-            return raw
-    except TypeError:  # an annotation that instances cannot be checked against
-        return value
-    wanted = getattr(parameter.annotation, "__name__", str(parameter.annotation))
-    raise UsageError(f"{spec!r}: {parameter.name} must be {wanted}, got {raw!r}.")
-
-
-def _meant(raw: str) -> bool | int | float | str:
-    if raw.lower() in ("true", "false"):
-        return raw.lower() == "true"
-    if re.fullmatch(r"[+-]?[0-9]{1,18}", raw):
-        return int(raw)
-    if re.fullmatch(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]{1,3})?", raw):
-        return float(raw)
-    return raw
+    if not isinstance(inner, str):
+        return settable(build, except_for=_NOT_SETTABLE)
+    entry_point = gymnasium.spec(inner).entry_point
+    within = settable(loaded(entry_point), except_for=_NOT_SETTABLE) if entry_point is not None else {}
+    limit = inspect.Parameter("max_episode_steps", inspect.Parameter.KEYWORD_ONLY)
+    return {**within, **settable(build, except_for=_NOT_SETTABLE), limit.name: limit}

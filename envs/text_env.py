@@ -122,6 +122,15 @@ class TextEnv(gymnasium.Env[str, str]):
         del task
         return None
 
+    def demonstration(self, task: Task) -> Sequence[str] | None:
+        """Return actions to learn the ways of this world from; its solution, where that is what should be learned."""
+        return self.solution(task)
+
+    def odds(self, task: Task) -> float:
+        """Return how probable the demonstration is from one who knows the ways of this world; 1 if there is one way."""
+        del task
+        return 1.0
+
     def slip(self, task: Task) -> Sequence[str] | None:
         """Return the actions of someone who knows the way and makes a typical mistake, or None where none is known.
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from palaestra.agents.specs import load_agent
 from palaestra.envs import catalogue
+from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
@@ -67,7 +68,7 @@ def evolve(
         "settings": settings or {},
         "parts": describe(recipe),
         "objective": describe(objective),
-        "task_sets": {env: catalogue.make(env).tasks.digest for env in objective.evaluated},
+        "task_sets": {env: _identity(env) for env in objective.evaluated},
         "policy": policy,
         "seed": seed,
         "command": list(command),
@@ -75,6 +76,11 @@ def evolve(
     }
     with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
         return _run(run, recipe, view)
+
+
+def _identity(env: str) -> str:
+    """Return what the tasks of an environment, or the rules of an arena, are known by."""
+    return make_arena(env).title if is_arena(env) else catalogue.make(env).tasks.digest
 
 
 def resume(directory: Path, *, view: View) -> Result:
@@ -126,6 +132,7 @@ def _restore(run: Run, recipe: Recipe, view: View, step: int, checkpoint: Path) 
     agent = load_agent(f"local:{quote(str(checkpoint))}", sampling=recipe.acquire.sampling, trainable=True)
     loop = Loop(run, recipe, agent, view)
     loop.updater.load(checkpoint)
+    loop.yard.league.load(checkpoint)
     state = LoopState.from_json(json.loads((checkpoint / "loop.json").read_text()))
     loop.policy.version = state.version
     run.begin_from(step)

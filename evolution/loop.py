@@ -17,8 +17,8 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import UsageError
-from palaestra.evolution.evaluation.held_out import summarise
 from palaestra.evolution.evaluation.record import Evaluation
+from palaestra.evolution.league import League, learn_of
 from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.refinement.groups import by_group, is_informative
 from palaestra.evolution.report.course import UNIFORM_GROUPS
@@ -49,7 +49,7 @@ class Loop:
             raise UsageError(f"{agent.name} has no weights that could be trained here; use local: or nursery:.")
         self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
         self.policy.name = run.config["policy"]
-        self.yard = Yard(Rollout(agent), run.config["seed"])
+        self.yard = Yard(Rollout(agent), run.config["seed"], League(run.directory / "league"))
         self.updater: Updater = recipe.update.start(
             self.policy,
             seed=run.config["seed"],
@@ -72,6 +72,7 @@ class Loop:
         step, clock = state.step + 1, _Clock(self.view)
         with clock(Phase.ACQUIRE):
             acquired = self.acquire(state.objective.env, step)
+            learn_of(self.yard.league, acquired)
         with clock(Phase.REFINE):
             refined, counts = self.refine(acquired)
         with clock(Phase.UPDATE):
@@ -122,20 +123,26 @@ class Loop:
         """Measure the present weights on held-out tasks of every environment of the objective."""
         clock, shard = _Clock(self.view), _shard(state.step)
         with clock(Phase.EVALUATE):
-            store, seed = self.run.evaluations, self.yard.seed
+            store, evaluate = self.run.evaluations, self.recipe.evaluate
+            envs = state.objective.evaluated
             if shard not in store:
                 began = time.perf_counter()
-                played = [self.recipe.evaluate.play(self.yard.rollout, env, seed) for env in state.objective.evaluated]
-                episodes = [episode for one_env in played for episode in one_env]
-                store.write(shard, episodes, {"step": state.step, "seconds": time.perf_counter() - began})
-            episodes = store.read(shard)
-            scores = tuple(summarise(env, episodes, 0.0) for env in state.objective.evaluated)
+                played = {env: evaluate.play(self.yard, env, state.step) for env in envs}
+                lived = [episode for one_env in played.values() for episode in one_env.episodes]
+                figures = {env: one_env.figures for env, one_env in played.items()}
+                seconds = time.perf_counter() - began
+                store.write(shard, lived, {"step": state.step, "seconds": seconds, "figures": figures})
+            episodes, measured = store.read(shard), store.lineage(shard).get("figures", {})
+            scores = tuple(s for env in envs for s in evaluate.scores(env, episodes, measured.get(env, {})))
+            for env in envs:
+                evaluate.settle(self.yard, env, episodes, state.step)
         evaluation = Evaluation(state.step, self.policy.version, scores)
         state.history.append(evaluation)
         state.seconds += clock.total
         for score in scores:
             values = {"accuracy": score.accuracy.value, "low": score.accuracy.low, "high": score.accuracy.high}
-            self.run.log(state.step, f"evaluate/{score.env}", values | {"reward": score.mean_reward})
+            rest = {"reward": score.mean_reward, **score.figures}
+            self.run.log(state.step, f"evaluate/{score.env}", values | rest)
         self.view.evaluated(evaluation)
         return evaluation
 
@@ -153,6 +160,7 @@ class Loop:
         def write(directory: Path) -> None:
             self.policy.save(directory)
             self.updater.save(directory)
+            self.yard.league.save(directory)
             (directory / "loop.json").write_text(json.dumps(state.as_json(), indent=1))
 
         ends = state.step in (0, self.recipe.steps)

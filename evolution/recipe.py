@@ -7,11 +7,11 @@ from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_ty
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
-from palaestra.evolution.evaluation.held_out import HeldOut
+from palaestra.evolution.evaluation.record import Played, Score
 from palaestra.evolution.updating.updater import Update
 from palaestra.evolution.yard import Yard
 
-__all__ = ["Acquire", "Recipe", "Refine", "configure", "describe"]
+__all__ = ["Acquire", "Evaluate", "Recipe", "Refine", "configure", "describe"]
 
 
 class Acquire(Protocol):
@@ -35,6 +35,22 @@ class Refine(Protocol):
         ...
 
 
+class Evaluate(Protocol):
+    """Fourth phase."""
+
+    def play(self, yard: Yard, env: str, step: int) -> Played:
+        """Play what is to be measured; a pure function of the weights, the yard and the step."""
+        ...
+
+    def scores(self, env: str, episodes: Sequence[Episode], figures: Mapping[str, float]) -> tuple[Score, ...]:
+        """Summarise what was played in one environment, the score that objectives read first."""
+        ...
+
+    def settle(self, yard: Yard, env: str, episodes: Sequence[Episode], step: int) -> None:
+        """Draw the consequences for the league, also when the episodes were read from the record."""
+        ...
+
+
 @dataclass(frozen=True)
 class Recipe:
     """One choice for each of the four phases, and how often.
@@ -54,7 +70,7 @@ class Recipe:
     acquire: Acquire
     refine: tuple[Refine, ...]
     update: Update
-    evaluate: HeldOut
+    evaluate: Evaluate
     steps: int
     evaluate_every: int = 10
     checkpoint_every: int = 10

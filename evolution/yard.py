@@ -1,12 +1,17 @@
 """Where a policy trains and is measured: a rollout, the tasks it may learn from and those it may not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from palaestra.agents.episode import Episode
+from palaestra.agents.local import LocalPolicy
 from palaestra.agents.rollout import Rollout
+from palaestra.envs.arena import catalogue
+from palaestra.envs.arena.arena import Arena
 from palaestra.envs.errors import ContractError, UsageError
 from palaestra.envs.task import HELD_OUT_SHARE, Split, held_out
+from palaestra.evolution.league import League
 
 __all__ = ["Yard", "refuse_held_out"]
 
@@ -18,11 +23,30 @@ class Yard:
     Attributes:
         rollout: Plays episodes with the policy that learns.
         seed: Seed of the run; every random stream derives from it.
+        league: Frozen ancestors of the policy.
+        make_arena: Builds the arena of a spec.
     """
 
     rollout: Rollout
     seed: int
+    league: League = field(default_factory=lambda: League(Path("league")))
+    make_arena: Callable[[str], Arena] = catalogue.make_arena
+    _arenas: dict[str, Arena] = field(default_factory=dict)
     _splits: dict[str, Split] = field(default_factory=dict)
+
+    @property
+    def policy(self) -> LocalPolicy:
+        """The policy that learns."""
+        policy = self.rollout.agent.policy
+        if not isinstance(policy, LocalPolicy):
+            raise UsageError(f"{self.rollout.agent.name} has no weights that could be frozen here.")
+        return policy
+
+    def arena(self, env: str) -> Arena:
+        """Return the arena of a spec, to read from; it is built once."""
+        if env not in self._arenas:
+            self._arenas[env] = self.make_arena(env)
+        return self._arenas[env]
 
     def split(self, env: str) -> Split:
         """Return the tasks of an environment, divided by their hash.
@@ -43,9 +67,13 @@ class Yard:
 
 
 def refuse_held_out(episodes: Sequence[Episode]) -> None:
-    """Raise `ContractError` when an episode about to be learned from is of a held-out task."""
+    """Raise `ContractError` when an episode about to be learned from is of a held-out task.
+
+    A seat of an arena is no task that could be held out: what it meets there is made by whoever sits in the others.
+    """
+    arenas = {env: catalogue.is_arena(env) for env in {episode.env for episode in episodes}}
     for episode in episodes:
-        if held_out(episode.fingerprint, HELD_OUT_SHARE):
+        if not arenas[episode.env] and held_out(episode.fingerprint, HELD_OUT_SHARE):
             raise ContractError(
                 f"Episode {episode.id} played the held-out task {episode.task}; nothing may be learned from it. "
                 "Acquire from Yard.split(env).train."

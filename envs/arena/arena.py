@@ -4,12 +4,16 @@ import copy
 import string
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
 from palaestra.envs.arena.moves import Illegal, illegal_policy, read_move
 from palaestra.envs.errors import UsageError
+from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import Words
 from palaestra.envs.verdict import Status, Verdict
@@ -67,6 +71,26 @@ class Fault(NamedTuple):
     detail: str
 
 
+def _reseed(generator: np.random.Generator, seed: int) -> None:
+    """Begin the stream of a seed: `PCG64(seed)` would take as long as a whole game of Kuhn poker's moves."""
+    named = blake2b(b"%d" % index(seed), digest_size=32).digest()
+    generator.bit_generator.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": int.from_bytes(named[:16], "big"), "inc": int.from_bytes(named[16:], "big") | 1},
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+
+
+@lru_cache(maxsize=1024)
+def _verdicts(returns: tuple[float, ...]) -> tuple[Verdict, ...]:
+    """Return what the rules say of each seat of a game that nobody gave up."""
+    best = max(returns)
+    shared = returns.count(best) > 1
+    top = Verdict(best, Status.PARTIAL, "drawn") if shared else Verdict(best, Status.CORRECT, "won")
+    return tuple(top if paid == best else Verdict(paid, Status.WRONG, "lost") for paid in returns)
+
+
 class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
     """A game or dialogue in text, in PettingZoo's conventions.
 
@@ -74,6 +98,9 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
     legal move is treated as `illegal` says, never an exception. `infos[agent]["action_mask"]` lists the legal moves of
     the seat whose turn it is, where they can be listed; `action_space(agent).sample(mask)` draws one of them, as usual
     in PettingZoo. Rewards are paid at the end of the game: what the seat gets.
+
+    Where all seats move at the same time, they do so in the order of the seats, each round anew, and each has its mask
+    from the beginning of the round. A game that is lost by an illegal move is lost when the round is over.
 
     Subclasses implement `begin`, `mover`, `tell`, `legal`, `play`, `returns` and `forfeit`.
 
@@ -86,7 +113,8 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
         words: Moves to draw samples from.
         render_mode: `"ansi"`, `"human"` or None.
         max_chars: Longest observation and action.
-        parallel: Whether all seats move at the same time.
+        parallel: Whether all seats move at the same time, every one of them in every round.
+        names: What the seats are called, by seat; without any, `player_0`, `player_1` and so on.
     """
 
     # Games are over in microseconds a move and never wait: they may be played inline. Anything else says False.
@@ -104,6 +132,7 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
         render_mode: str | None = None,
         max_chars: int = _MAX_CHARS,
         parallel: bool = False,
+        names: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if render_mode not in (None, "ansi", "human"):
@@ -119,17 +148,23 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
         self.title, self.explanation, self.render_mode = title, explanation, render_mode
         self.illegal: Illegal = illegal_policy(illegal)
         self.tries = tries
-        self.possible_agents = [f"player_{seat}" for seat in range(seats)]
+        self.possible_agents = list(names) or [f"player_{seat}" for seat in range(seats)]
         self._seat_of = {agent: seat for seat, agent in enumerate(self.possible_agents)}
         self.observation_spaces: dict[str, spaces.Space[Any]] = {a: Words(max_chars) for a in self.possible_agents}
         self.action_spaces: dict[str, spaces.Space[Any]] = {a: Moves(words, max_chars) for a in self.possible_agents}
         self.agents: list[str] = []
+        self._parallel = parallel
+        self._nothing = dict.fromkeys(self.possible_agents, 0.0)
+        self._nobody = dict.fromkeys(self.possible_agents, False)
         self._seed: int | None = None
-        self._generator = np.random.default_rng()
+        self._generator = np.random.Generator(np.random.PCG64())
         self._complaint = ""
         self._tried = 0
+        self._over = False
+        self._held: Fault | None = None
         self._moved: set[int] = set()
         self.fault: Fault | None = None
+        self.results: tuple[float, ...] = ()
         self.illegal_moves = [0] * seats
 
     # What a game implements.
@@ -170,6 +205,15 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
     def forfeit(self, seat: int) -> tuple[float, ...]:
         """Return what each seat gets when one gives up its game."""
 
+    def offered(self, seat: int) -> tuple[str, ...] | None:
+        """Return the legal moves of a seat that is to move in this turn or round, None where any text may be one.
+
+        A game in which all seats move at the same time overrides this: `legal` speaks of the mover alone.
+        """
+        del seat
+        legal = self.legal()
+        return None if legal is None else tuple(legal)
+
     def picture(self) -> str:
         """Return the state for an onlooker."""
         return "\n".join(f"{agent}: {self.tell(seat)}" for agent, seat in self._seat_of.items())
@@ -192,16 +236,18 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
             options: Passed over; PettingZoo's environments take any.
         """
         del options
+        self._seed = seed
         if seed is not None:
-            self._generator = np.random.Generator(np.random.PCG64(seed))
+            _reseed(self._generator, seed)
         names = self.possible_agents
         self.agents = names[:]
-        self.rewards = dict.fromkeys(names, 0.0)
-        self._cumulative_rewards = dict.fromkeys(names, 0.0)
-        self.terminations = dict.fromkeys(names, False)
-        self.truncations = dict.fromkeys(names, False)
+        self.rewards = self._nothing.copy()
+        self._cumulative_rewards = self._nothing.copy()
+        self.terminations = self._nobody.copy()
+        self.truncations = self._nobody.copy()
         self.infos: dict[str, dict[str, Any]] = {name: {} for name in names}
-        self.fault, self._complaint, self._tried = None, "", 0
+        self.agent_selection = names[0]
+        self.fault, self._held, self._over, self._complaint, self._tried = None, None, False, "", 0
         self._moved.clear()
         self.illegal_moves = [0] * len(names)
         self.begin(self._generator)
@@ -210,22 +256,25 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
     def _go_on(self) -> None:
         """Name who is next, or pay everybody."""
         seat = self.mover()
-        if seat < 0:
+        if self._held is not None and seat <= 0:
+            self.give_up(self._held)
+        elif seat < 0:
             self._end(self.returns())
-            return
-        agent = self.possible_agents[seat]
-        self.agent_selection = agent
-        legal = self.legal()
-        self.infos[agent] = {"action_mask": tuple(legal)} if legal is not None else {}
+        else:
+            self.infos[self.agent_selection] = {}
+            self.agent_selection = self.possible_agents[seat]
+            for asked in range(seat, len(self.possible_agents)) if self._parallel else (seat,):
+                moves = self.offered(asked)
+                self.infos[self.possible_agents[asked]] = {} if moves is None else {"action_mask": moves}
 
     def _end(self, returns: tuple[float, ...]) -> None:
-        for agent, paid in zip(self.possible_agents, returns, strict=True):
+        self._over, self._complaint, self.results = True, "", returns
+        for seat, (agent, paid) in enumerate(zip(self.possible_agents, returns, strict=True)):
             self.rewards[agent] = paid
             self._cumulative_rewards[agent] += paid
             self.terminations[agent] = True
-            self.infos[agent] = {"verdict": self.verdict(self._seat_of[agent], returns)}
-        if self.agents:
-            self.agent_selection = self.agents[0]
+            self.infos[agent] = {"verdict": self.verdict(seat, returns)}
+        self.agent_selection = self.possible_agents[0]
 
     def step(self, action: str | None) -> None:
         """Let the seat whose turn it is say something."""
@@ -261,16 +310,28 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
         self.illegal_moves[seat] += 1
         self._tried += 1
         if self.illegal is Illegal.RANDOM and legal:
-            words = list(legal)
-            word = words[int(self._generator.integers(len(words)))]
-            self._tried = 0
-            self._moved.add(seat)
-            self.play(legal[word], word)
-            self._go_on()
+            self._play_for(seat, legal, self._drawn(list(legal)))
         elif self.illegal is Illegal.RETRY and self._tried < self.tries:
             self._complaint = f"That was no legal move: {why}."
+        elif self._parallel and legal:
+            # The others' moves of this round are still to be heard; any move stands in for this one until then.
+            self._held = self._held or Fault(seat, status, why)
+            self._play_for(seat, legal, next(iter(legal)))
         else:
             self.give_up(Fault(seat, status, why))
+
+    def _drawn(self, words: list[str]) -> str:
+        """Draw a move from a stream of its own, so that the cards of a seed are the same whatever is said."""
+        generator = self._generator
+        if self._seed is not None:
+            generator = derive_generator(self._seed, "illegal", sum(self.illegal_moves))
+        return words[int(generator.integers(len(words)))]
+
+    def _play_for(self, seat: int, legal: Mapping[str, int], word: str) -> None:
+        self._complaint, self._tried = "", 0
+        self._moved.add(seat)
+        self.play(legal[word], word)
+        self._go_on()
 
     def give_up(self, fault: Fault) -> None:
         """End the game by the fault of one seat."""
@@ -305,17 +366,13 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
     @property
     def over(self) -> bool:
         """Whether the game is over."""
-        return any(self.terminations.values())
+        return self._over
 
     def verdict(self, seat: int, returns: tuple[float, ...]) -> Verdict:
         """Return what the game says of one seat: CORRECT won, WRONG lost, PARTIAL shared the best place."""
         if self.fault is not None and self.fault.seat == seat:
             return Verdict(returns[seat], self.fault.status, self.fault.detail)
-        best = max(returns)
-        if returns[seat] < best:
-            return Verdict(returns[seat], Status.WRONG, "lost")
-        shared = sum(paid == best for paid in returns) > 1
-        return Verdict(returns[seat], Status.PARTIAL, "drawn") if shared else Verdict(best, Status.CORRECT, "won")
+        return _verdicts(returns)[seat]
 
     def task(self, seat: int) -> Task:
         """Return a seat of this arena as a task, for records."""
@@ -330,16 +387,13 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
 
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw what a player without any skill would say: a legal move, where they can be listed."""
-        legal = self.legal()
-        if not legal:
-            return ""
-        words = tuple(legal)
-        return words[int(generator.random() * len(words))]
+        words = self.offered(self._seat_of[self.agent_selection])
+        return words[int(generator.random() * len(words))] if words else ""
 
     def clone(self) -> "Arena":
         """Return an independent arena of the same game, to be reset."""
         twin = copy.copy(self)
-        twin._generator = np.random.default_rng()
+        twin._generator = np.random.Generator(np.random.PCG64())
         twin._moved = set()
         twin.agents = []
         return twin

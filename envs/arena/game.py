@@ -1,11 +1,16 @@
 """Arenas whose games are `Rules`."""
 
+import copy
+from bisect import bisect_right
 from collections.abc import Hashable, Mapping
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
 from palaestra.envs.arena.arena import Arena, Told
+from palaestra.envs.arena.moves import Illegal
 from palaestra.envs.arena.rules import CHANCE, OVER, Rules
+from palaestra.envs.errors import UsageError
 from pettingzoo.utils.conversions import aec_to_parallel_wrapper, turn_based_aec_to_parallel_wrapper
 from pettingzoo.utils.env import ParallelEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
@@ -19,19 +24,24 @@ _REMEMBERED: Final = 50_000
 class _Node:
     """One state with all that is asked about it, each worked out once."""
 
-    __slots__ = ("after", "cumulative", "legal", "state", "told", "turn")
+    __slots__ = ("after", "bounds", "legal", "outcomes", "returns", "state", "told", "turn", "words")
 
     def __init__(self, rules: Rules[Any], state: Hashable) -> None:
         self.state = state
         self.turn = rules.turn(state)
         self.after: dict[int, _Node] = {}
         self.told: list[Told | None] = [None] * rules.seats
-        self.cumulative: list[float] = []
         self.legal: Mapping[str, int] = {}
+        self.words: tuple[str, ...] = ()
         if self.turn == CHANCE:
-            self.cumulative = np.cumsum(rules.chances(state)).tolist()
-        elif self.turn != OVER:
+            self.outcomes = rules.legal(state)
+            # Rounding may leave the last sum below 1, so the last outcome takes what is left.
+            self.bounds = tuple(accumulate(rules.chances(state)))[:-1]
+        elif self.turn == OVER:
+            self.returns = rules.returns(state)
+        else:
             self.legal = {rules.word(state, action): action for action in rules.legal(state)}
+            self.words = tuple(self.legal)
 
 
 class GameArena(Arena):
@@ -39,7 +49,7 @@ class GameArena(Arena):
 
     Args:
         rules: The game.
-        explain: Whether a player is told the rules before its first move.
+        explain: Whether a player is told the rules before its first move, and the legal moves at each.
         illegal: See `Arena`.
         tries: See `Arena`.
         render_mode: See `Arena`.
@@ -78,13 +88,27 @@ class GameArena(Arena):
             if node.turn == OVER:
                 break
             words |= dict.fromkeys(node.legal)
-            node = self._met(self.rules.next(node.state, self.rules.legal(node.state)[0]))
+            node = self._after(node, self.rules.legal(node.state)[0])
         return tuple(words)
 
     @property
     def state(self) -> Any:
         """The state of the game, as its rules know it."""
         return self._node.state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "GameArena":
+        twin = copy.copy(self)
+        memo[id(self)] = twin
+        # What is remembered of the rules is true of every copy.
+        shared = ("rules", "_known", "_root", "_node")
+        twin.__dict__.update({k: copy.deepcopy(v, memo) for k, v in self.__dict__.items() if k not in shared})
+        return twin
+
+    def go_to(self, state: Hashable) -> None:
+        """Go to a state that is nobody's turn of chance and not over, as if the game had come there; for analysis."""
+        self._moved.update({self.seat} if self._node is not self._root else ())
+        self._node = self._met(state)
+        self.agent_selection = self.possible_agents[self._node.turn]
 
     def _met(self, state: Hashable) -> _Node:
         node = self._known.get(state)
@@ -95,24 +119,32 @@ class GameArena(Arena):
             node = self._known[state] = _Node(self.rules, state)
         return node
 
-    def begin(self, generator: np.random.Generator) -> None:  # noqa: D102
-        del generator
-        self._node = self._root
-        self._cast()
-
-    def _follow(self, action: int) -> None:
-        node = self._node
+    def _after(self, node: _Node, action: int) -> _Node:
         after = node.after.get(action)
         if after is None:
             after = node.after[action] = self._met(self.rules.next(node.state, action))
-        self._node = after
+        return after
 
-    def _cast(self) -> None:
+    def begin(self, generator: np.random.Generator) -> None:  # noqa: D102
+        self._node = self._root
+        self._cast(generator)
+
+    def _cast(self, generator: np.random.Generator) -> None:
         """Let chance have its turns."""
-        while self._node.turn == CHANCE:
-            drawn, outcomes = self._generator.random(), self.rules.legal(self._node.state)
-            index = next((i for i, bound in enumerate(self._node.cumulative) if drawn < bound), len(outcomes) - 1)
-            self._follow(outcomes[index])
+        node = self._node
+        while node.turn == CHANCE:
+            node = self._after(node, node.outcomes[bisect_right(node.bounds, generator.random())])
+        self._node = node
+
+    def _asked(self, seat: int) -> _Node:
+        """Return where a seat chooses: here, or, where all move at the same time, later in this round.
+
+        What it may do does not depend on the moves that it does not see, so any will do for those.
+        """
+        node = self._node
+        while self.rules.simultaneous and 0 <= node.turn < seat:
+            node = self._after(node, node.legal[node.words[0]])
+        return node
 
     def mover(self) -> int:  # noqa: D102
         return self._node.turn if self._node.turn >= 0 else -1
@@ -121,21 +153,25 @@ class GameArena(Arena):
         node = self._node
         told = node.told[seat]
         if told is None:
-            moves = f"\nMoves: {', '.join(node.legal)}" if node.turn == seat else ""
+            asked = self._asked(seat)
+            moves = f"\nMoves: {', '.join(asked.words)}" if self.explanation and asked.turn == seat else ""
             told = node.told[seat] = Told(self.rules.describe(node.state, seat) + moves)
         return told
 
     def legal(self) -> Mapping[str, int]:  # noqa: D102
         return self._node.legal
 
+    def offered(self, seat: int) -> tuple[str, ...]:  # noqa: D102
+        return self._asked(seat).words
+
     def play(self, move: int, text: str) -> None:  # noqa: D102
         del text
-        self._follow(move)
+        self._node = self._after(self._node, move)
         if self._node.turn == CHANCE:
-            self._cast()
+            self._cast(self._generator)
 
     def returns(self) -> tuple[float, ...]:  # noqa: D102
-        return self.rules.returns(self._node.state)
+        return self._node.returns
 
     def forfeit(self, seat: int) -> tuple[float, ...]:  # noqa: D102
         return self.rules.forfeit(seat)
@@ -150,7 +186,16 @@ def ordered(arena: Arena) -> Any:
 
 
 def in_parallel(arena: Arena) -> ParallelEnv[str, str, str]:
-    """Return PettingZoo's parallel form: everybody moves at once, or, in a game of turns, only one move counts."""
+    """Return PettingZoo's parallel form: everybody moves at once, or, in a game of turns, only one move counts.
+
+    Raises:
+        UsageError: If everybody moves at once and illegal moves should be tried again, by one seat alone.
+    """
     if arena.metadata["is_parallelizable"]:
+        if arena.illegal is Illegal.RETRY:
+            raise UsageError(
+                f"{arena.title}: illegal='retry' asks one seat again, but here all move at once; "
+                "use 'lose' or 'random', or env() instead of parallel_env()."
+            )
         return aec_to_parallel_wrapper(arena)
     return turn_based_aec_to_parallel_wrapper(arena)

@@ -6,7 +6,9 @@ from palaestra.evolution.cli.bench import bench
 from palaestra.evolution.cli.doctor import doctor
 from palaestra.evolution.cli.evolve import evolve
 from palaestra.evolution.cli.judge import judge
-from palaestra.evolution.cli.listing import envs, recipes
+from palaestra.evolution.cli.listing import arenas, envs, recipes
+from palaestra.evolution.cli.play import play
+from palaestra.evolution.cli.tournament import SeveralPlayers, tournament
 
 __all__ = ["app"]
 
@@ -19,5 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (evolve, bench, envs, recipes, judge, audit, doctor):
+for command in (evolve, bench, play, envs, arenas, recipes, judge, audit, doctor):
     app.command()(command)
+app.command(cls=SeveralPlayers)(tournament)

@@ -93,6 +93,10 @@ def evolve(
 
 def _newborn(env: str) -> str:
     """Return the spec of the nursery policy that suits an environment."""
+    from palaestra.envs.arena.catalogue import is_arena
+
+    if is_arena(env):
+        return f"nursery:{env}"
     try:
         entry = world(env.partition("?")[0])
     except UnknownNameError:  # another's environment
@@ -172,16 +176,14 @@ def _ability(env: str) -> str:
 
 def _show(console: Console, result: Result) -> None:
     # Imported late: the ending needs scipy, and the half second is better spent when there is something to end.
+    from palaestra.envs.arena.catalogue import is_arena
     from palaestra.evolution.report.table import print_ending
 
-    weights = result.run / "checkpoints" / f"step-{result.steps:06d}"
-    again = [
-        "palaestra",
-        "bench",
-        *(score.env for score in result.after.scores),
-        "--policy",
-        f"local:{quote(str(weights))}",
-    ]
-    print_ending(
-        console, result, result.run / "curve.png", [("measure further", shlex.join([*again, "--attempts", "8"]))]
-    )
+    if is_arena(result.env):
+        again = ["palaestra", "tournament", result.env, "--players", f"run:{result.run}", f"run:{result.run}@0"]
+        again += ["scripted:random", "--games", "1000"]
+    else:
+        weights = result.run / "checkpoints" / f"step-{result.steps:06d}"
+        scores = (score.env for score in result.after.scores)
+        again = ["palaestra", "bench", *scores, "--policy", f"local:{quote(str(weights))}", "--attempts", "8"]
+    print_ending(console, result, result.run / "curve.png", [("measure further", shlex.join(again))])

@@ -1,4 +1,4 @@
-"""`palaestra envs` and `palaestra recipes`: what there is."""
+"""`palaestra envs`, `palaestra arenas` and `palaestra recipes`: what there is."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["envs", "recipes"]
+__all__ = ["arenas", "envs", "recipes"]
 
 JsonFile = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the list as JSON; - is standard output.")]
 
@@ -23,6 +23,14 @@ def envs(json: JsonFile = None, _config: ConfigFile = None) -> None:
     """List the environments."""
     rows = [asdict(card) for card in catalogue.cards()]
     _put(json, {"envs": rows}, rows)
+
+
+def arenas(json: JsonFile = None, _config: ConfigFile = None) -> None:
+    """List the arenas, where agents play each other."""
+    from palaestra.envs.arena.catalogue import arena_cards
+
+    rows = [asdict(card) for card in arena_cards()]
+    _put(json, {"arenas": rows}, rows)
 
 
 def recipes(

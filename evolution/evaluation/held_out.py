@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,8 +11,9 @@ from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.envs.task import Task
-from palaestra.evolution.evaluation.record import Estimate, Score
+from palaestra.evolution.evaluation.record import Estimate, Played, Score
 from palaestra.evolution.evaluation.statistics import mean_pass_at_k, wilson
+from palaestra.evolution.yard import Yard
 
 __all__ = ["HeldOut", "summarise"]
 
@@ -36,10 +37,23 @@ class HeldOut:
     def score(self, rollout: Rollout, env: str, seed: int = 0) -> tuple[Score, list[Episode]]:
         """Play, and return the score with the episodes it summarises."""
         began = time.perf_counter()
-        episodes = self.play(rollout, env, seed)
+        episodes = self.sample(rollout, env, seed)
         return summarise(env, episodes, time.perf_counter() - began), episodes
 
-    def play(self, rollout: Rollout, env: str, seed: int) -> list[Episode]:
+    def play(self, yard: Yard, env: str, step: int) -> Played:
+        """Play all episodes of one evaluation; the same tasks at every step."""
+        del step
+        return Played(self.sample(yard.rollout, env, yard.seed), {})
+
+    def scores(self, env: str, episodes: Sequence[Episode], figures: Mapping[str, float]) -> tuple[Score, ...]:
+        """Return the score in one environment."""
+        del figures
+        return (summarise(env, episodes, 0.0),)
+
+    def settle(self, yard: Yard, env: str, episodes: Sequence[Episode], step: int) -> None:
+        """Nothing follows from a measurement."""
+
+    def sample(self, rollout: Rollout, env: str, seed: int) -> list[Episode]:
         """Play the held-out tasks of `env`; greedy episodes are those of group `greedy`."""
         test = rollout.env(env).tasks.split().test
         tasks = test.draw(derive_generator(seed, "evaluate", env), min(self.tasks, len(test)))
@@ -66,7 +80,7 @@ def _assignment(env: str, task: Task, seed: int, group: str, attempt: int) -> As
 
 
 def summarise(env: str, episodes: Sequence[Episode], seconds: float) -> Score:
-    """Summarise the episodes of `HeldOut.play`; invalid ones are counted and in no other figure.
+    """Summarise the episodes of `HeldOut.sample`; invalid ones are counted and in no other figure.
 
     Args:
         env: Spec of the environment; episodes of others are passed over.

@@ -1,12 +1,15 @@
 """What an evaluation found, as records that survive as JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from palaestra.envs.errors import UsageError
 
-__all__ = ["Estimate", "Evaluation", "Score"]
+if TYPE_CHECKING:  # its import takes transformers with it, which records do without
+    from palaestra.agents.episode import Episode
+
+__all__ = ["Estimate", "Evaluation", "Played", "Score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Score:
         invalid: Number of episodes without a verdict that counts; they are in no other figure.
         tokens: Tokens sampled.
         seconds: Wall-clock.
+        measure: What `accuracy` is the share of.
+        figures: What else was measured, by name.
     """
 
     env: str
@@ -49,6 +54,20 @@ class Score:
     invalid: int
     tokens: int
     seconds: float
+    measure: str = "held-out accuracy"
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+class Played(NamedTuple):
+    """What an evaluation played.
+
+    Attributes:
+        episodes: The episodes of the policy.
+        figures: What else was measured, by name.
+    """
+
+    episodes: "list[Episode]"
+    figures: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

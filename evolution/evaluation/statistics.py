@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from palaestra.envs.errors import ShapeError
 from palaestra.evolution.evaluation.record import Estimate
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 
-__all__ = ["RESAMPLES", "difference", "mean_pass_at_k", "paired_difference", "pass_at_k", "wilson"]
+__all__ = ["RESAMPLES", "difference", "mean_pass_at_k", "mean_share", "paired_difference", "pass_at_k", "wilson"]
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -34,6 +34,27 @@ def wilson(successes: int, trials: int) -> Estimate:
         return Estimate(math.nan, 0.0, 1.0)
     interval = binomtest(int(successes), int(trials)).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(successes / trials, float(interval.low), float(interval.high))
+
+
+def mean_share(shares: Sequence[float]) -> Estimate:
+    """Estimate the mean of shares, such as what was won of what could be won, game by game.
+
+    Args:
+        shares: `[N]` numbers from 0 to 1. Of fewer than two nothing is known.
+
+    Raises:
+        ShapeError: If a number is out of range.
+
+    Source: Student's t interval, kept within 0 and 1.
+    """
+    values = np.asarray(shares, np.float64)
+    if not ((values >= 0) & (values <= 1)).all():
+        raise ShapeError(f"Shares lie between 0 and 1, got {values.min()} to {values.max()}.")
+    if len(values) < 2:
+        return Estimate(float(values.mean()) if len(values) else math.nan, 0.0, 1.0)
+    mean = float(values.mean())
+    half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
+    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half))
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:

@@ -77,6 +77,12 @@ _CARDS = (
         'Yuan et al. 2023, "Scaling relationship on learning mathematical reasoning"',
         "palaestra.evolution.recipes.rft:rft",
     ),
+    RecipeCard(
+        "spiral",
+        "Self-play in an arena: one policy in every seat, each role compared with its own past.",
+        'Liu et al. 2025, "SPIRAL"',
+        "palaestra.evolution.recipes.spiral:spiral",
+    ),
 )
 
 

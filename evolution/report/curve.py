@@ -98,9 +98,10 @@ def _accuracy(axes: Axes, history: Sequence[Evaluation]) -> None:
         axes.fill_between(
             at, [a.low for _, a in scores], [a.high for _, a in scores], color=color, alpha=0.18, linewidth=0
         )
+    measure = history[0].scores[0].measure
     before, after = (evaluation.of(first).accuracy.value for evaluation in (history[0], history[-1]))
-    axes.set_title(f"{first}: held-out accuracy {share(before)} → {share(after)}", loc="left", fontsize=12, pad=12)
-    axes.set_ylabel("held-out accuracy, 95 % band", color=_GREY if others else _BLUE)
+    axes.set_title(f"{first}: {measure} {share(before)} → {share(after)}", loc="left", fontsize=12, pad=12)
+    axes.set_ylabel(f"{measure}, 95 % band", color=_GREY if others else _BLUE)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     axes.tick_params(length=0, colors=_GREY)
     if others:

@@ -89,7 +89,7 @@ class LiveView:
         self.course.evaluated(evaluation)
         for score in evaluation.scores:
             accuracy = f"{share(score.accuracy.value)} (95 %: {interval(score.accuracy)})"
-            self._line(f"evaluation at step {evaluation.step}  {score.env}  held-out accuracy {accuracy}")
+            self._line(f"evaluation at step {evaluation.step}  {score.env}  {score.measure} {accuracy}")
 
     def _panel(self) -> RenderableType:
         return panel(self.course, self.title, self.console.width, self.console.height)

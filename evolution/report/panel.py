@@ -118,7 +118,7 @@ def _figures(course: Course) -> RenderableType:
     if score and first:
         spread = Text(f"95 %: {interval(score.accuracy)}", "dim")
         start = Text(f"before: {share(first.accuracy.value)}" if score is not first else "", "dim")
-        grid.add_row(Text("● held-out accuracy", ACCURACY), Text(share(score.accuracy.value), "bold"), spread, start)
+        grid.add_row(Text(f"● {score.measure}", ACCURACY), Text(share(score.accuracy.value), "bold"), spread, start)
     if course.steps:
         last = course.steps[-1]
         right = Text(f"{share(last.correct)} of attempts correct", "dim")

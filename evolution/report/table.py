@@ -86,7 +86,7 @@ def _grid() -> Table:
 def _scores(result: Result) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
     table.title = Text(f"{result.recipe} · {result.env} · seed {result.seed}", "bold not italic")
-    table.add_column("held-out accuracy", overflow="fold")
+    table.add_column(result.score_after.measure, overflow="fold")
     for name in ("before", "after", "change"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
@@ -111,6 +111,8 @@ def _add_score(table: Table, before: Score, after: Score, *, learned: bool) -> N
     table.add_row(
         f"  95 %, {after.tasks:,} tasks", *map(bounds, (before.accuracy, after.accuracy, change)), style="dim"
     )
+    for name in before.figures.keys() & after.figures.keys():
+        table.add_row(f"  {name.replace('_', ' ')}", f"{before.figures[name]:.3f}", f"{after.figures[name]:.3f}")
     for k in sorted(set(before.pass_at_k) & set(after.pass_at_k)):
         old, new = before.pass_at_k[k], after.pass_at_k[k]
         change = difference(old, new)

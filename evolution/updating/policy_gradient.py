@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -27,12 +27,14 @@ from palaestra.evolution.updating.credit import Credit, advantages
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
+from palaestra.evolution.updating.role_credit import Baselines
 from palaestra.evolution.updating.updater import Trainable
 from palaestra.evolution.updating.weights import Snapshot
 from trl import GRPOConfig
 
 __all__ = ["VARIANTS", "PolicyGradient", "PolicyGradientUpdater", "variant"]
 
+SelfPlayCredit: TypeAlias = Literal["role", "shared"]
 Loss: TypeAlias = Literal["grpo", "dr_grpo", "dapo", "bnpo"]
 
 _STATE = "policy_gradient.pt"
@@ -45,7 +47,8 @@ class PolicyGradient:
 
     Attributes:
         learning_rate: Peak rate of AdamW; None takes what suits the model's size, see `rates.usual_rate`.
-        credit: How a turn is compared with its peers, see `palaestra.evolution.updating.credit`.
+        credit: How a turn is compared with its peers, see `palaestra.evolution.updating.credit`; or, in self-play, with
+            what its `"role"` got before, or what all roles got (`"shared"`), see `role_credit`.
         loss: How tokens are averaged: `"grpo"` within each row, then over rows; `"dapo"` over all tokens; `"dr_grpo"`
             divides their sum by rows times the token limit of a reply; `"bnpo"` over all tokens of a part.
         ratio: Whether probability ratios are clipped by token, or as the geometric mean of the row (GSPO).
@@ -68,7 +71,7 @@ class PolicyGradient:
     """
 
     learning_rate: float | None = None
-    credit: Credit = "grpo"
+    credit: Credit | SelfPlayCredit = "grpo"
     loss: Loss = "grpo"
     ratio: Literal["token", "sequence"] = "token"
     clip_low: float = 0.2
@@ -193,6 +196,7 @@ class PolicyGradientUpdater:
         self._seed = seed
         self._steps = 0
         self._reference = Snapshot(policy.model) if method.kl > 0 else None
+        self._baselines = Baselines(by_role=method.credit == "role")
 
     def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Learn from groups of episodes; see `Updater.step`.
@@ -241,24 +245,31 @@ class PolicyGradientUpdater:
         """Write optimiser, schedule, step and reference; see `Updater.save`."""
         directory.mkdir(parents=True, exist_ok=True)
         reference = None if self._reference is None else self._reference.tensors
-        torch.save({**self._driver.state(), "steps": self._steps, "reference": reference}, directory / _STATE)
+        torch.save(
+            {**self._driver.state(), "steps": self._steps, "reference": reference, "baselines": self._baselines.means},
+            directory / _STATE,
+        )
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
         state = torch.load(directory / _STATE, map_location=self._driver.device, weights_only=True)
         self._driver.restore(state)
         self._steps = state["steps"]
+        self._baselines.means = state["baselines"]
         if self._reference is not None:
             self._reference.replace(state["reference"])
 
     def _credited(self, episodes: Sequence[Episode]) -> tuple[list[Episode], list[NDArray[np.float64]], float]:
         """Return the valid episodes by group, the advantages of their turns, and the share of uniform groups."""
+        if self.method.credit in ("role", "shared"):
+            played = [episode for episode in episodes if episode.valid]
+            return played, self._baselines.credit(played, self.method.gamma), 0.0
         groups: dict[str, list[Episode]] = {}
         for episode in episodes:
             if episode.valid:
                 groups.setdefault(episode.group, []).append(episode)
         paid = [[[turn.reward for turn in e.turns] for e in group] for group in groups.values()]
-        scored = advantages(paid, self.method.credit, self.method.gamma)
+        scored = advantages(paid, cast(Credit, self.method.credit), self.method.gamma)
         uniform = [not any(turns.any() for turns in group) for group in scored]
         played = [episode for group in groups.values() for episode in group]
         return played, [turns for group in scored for turns in group], float(np.mean(uniform)) if uniform else 0.0

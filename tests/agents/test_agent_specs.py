@@ -39,12 +39,11 @@ def test_local_agents(policy, tmp_path):
     ("spec", "message"),
     [
         ("scriptd:random", "Unknown kind of agent 'scriptd'. Did you mean 'scripted'?"),
-        ("random", "Unknown kind of agent 'random'. Known: local, nursery, scripted"),
+        ("random", "Unknown kind of agent 'random'. Known: local, nursery, run, scripted, search"),
         ("scripted:orcale", "Unknown scripted agent 'orcale'. Did you mean 'oracle'?"),
         ("scripted:random?text=a", "Unknown option of scripted:random 'text'"),
         ("scripted:constant?test=a", "Did you mean 'text'?"),
         ("local:x?loar=8", "Unknown option of local 'loar'. Did you mean 'lora'?"),
-        ("nursery:arithmetic?sede=1", "Did you mean 'seed'?"),
     ],
 )
 def test_unknown_names(spec, message):
@@ -57,6 +56,7 @@ def test_unknown_names(spec, message):
     ("spec", "message"),
     [
         ("scripted:constant", "needs what it says"),
+        ("nursery:arithmetic?sede=1", "has no parameter 'sede'"),
         ("scripted:", "names nothing"),
         ("local:x?lora=many", "'lora' must be a whole number from 0, got 'many'"),
         ("nursery:arithmetic?seed=-1", "'seed' must be a whole number"),

@@ -84,9 +84,9 @@ class KuhnPoker(Rules[Table]):
         return state.cards[seat : seat + 1], state.history
 
     def describe(self, state: Table, seat: int) -> str:  # noqa: D102
-        said = " ".join("bet" if action == BET else "pass" for action in state.history) or "nothing"
+        said = "".join(f" {'bet' if action == BET else 'pass'}" for action in state.history) or " nothing"
         card = self._ranks[state.cards[seat]] if seat < len(state.cards) else "?"
-        return f"You are player_{seat}. Card: {card}. Said so far: {said}."
+        return f"You are {seat}. Card {card}. Said:{said}"
 
     def word(self, state: Table, action: int) -> str:  # noqa: D102
         del state

@@ -1,0 +1,1 @@
+"""Writers: what puts the observations and actions of a PettingZoo environment into words."""

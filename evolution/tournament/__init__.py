@@ -1,0 +1,1 @@
+"""Tournaments: who plays whom, games kept as they end, and what they say of the players."""

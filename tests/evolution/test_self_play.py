@@ -1,0 +1,113 @@
+"""Self-play: whose episodes are learned from, and with what credit; and a run that is killed goes on the same."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from palaestra.agents.alphabet import build_tokenizer
+from palaestra.agents.language import LanguageAgent
+from palaestra.agents.local import LocalPolicy
+from palaestra.agents.nursery import Plan, _new_model
+from palaestra.agents.policy import Sampling
+from palaestra.agents.rollout import Rollout
+from palaestra.envs.errors import UsageError
+from palaestra.envs.verdict import Status
+from palaestra.evolution.acquisition.self_play import SelfPlay
+from palaestra.evolution.evaluation.sparring import CHAMPION, START, Sparring
+from palaestra.evolution.league import League, learn_of
+from palaestra.evolution.recipe import configure
+from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.updating.role_credit import Baselines
+from palaestra.evolution.yard import Yard, refuse_held_out
+from tiny import make_episode, tiny_policy
+
+ENV = "kuhn_poker?explain=false&illegal=random"
+SMALL = Plan(hidden_size=16, intermediate_size=32, layers=1, heads=2, positions=300)
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Yard:
+    policy = LocalPolicy(_new_model(SMALL, 0), build_tokenizer(300), "test:newborn")
+    return Yard(Rollout(LanguageAgent(policy)), 5, League(tmp_path / "league"))
+
+
+def test_in_the_mirror_every_seat_is_learned_from(yard: Yard) -> None:
+    episodes = SelfPlay(games=6, sampling=Sampling(max_tokens=3))(yard, ENV, 1)
+    assert [episode.id for episode in episodes] == [f"s1/g{game}/{seat}" for game in range(6) for seat in (0, 1)]
+    assert {episode.task for episode in episodes} == {"kuhn_poker_v0/player_0", "kuhn_poker_v0/player_1"}
+    assert all(episode.tokens > 0 for episode in episodes)
+    assert sum(episode.reward for episode in episodes) == 0
+    again = SelfPlay(games=6, sampling=Sampling(max_tokens=3))(yard, ENV, 1)
+    assert [episode.digest() for episode in again] == [episode.digest() for episode in episodes]
+    refuse_held_out(episodes)
+
+
+def test_against_the_league_only_the_policys_own_seat_is(yard: Yard) -> None:
+    acquire = SelfPlay(games=8, against_league=1.0, freeze_every=2, sampling=Sampling(max_tokens=3))
+    first = acquire(yard, ENV, 1)
+    assert yard.league.members == ["step-000000"]
+    assert len(first) == 8
+    assert [episode.task[-1] for episode in first] == ["0", "1"] * 4
+    assert {episode.group for episode in first} == {"s1/step-000000"}
+    learn_of(yard.league, first)
+    tally = yard.league.tallies["step-000000"]
+    won = sum(episode.verdict.status is Status.CORRECT for episode in first)
+    assert (tally.games, tally.points) == (8, won)
+    acquire(yard, ENV, 2)
+    assert yard.league.members == ["step-000000"]
+    acquire(yard, ENV, 3)
+    assert yard.league.members == ["step-000000", "step-000002"]
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(UsageError, match="share"):
+        SelfPlay(against_league=1.5)
+    with pytest.raises(UsageError, match="at least 1"):
+        SelfPlay(games=0)
+
+
+def test_sparring_plays_everybody_in_every_seat_and_measures(yard: Yard) -> None:
+    evaluate = Sparring(
+        opponents=("scripted:random", START, CHAMPION), games=10, samples=3, sampling=Sampling(max_tokens=3)
+    )
+    played = evaluate.play(yard, ENV, 0)
+    # At the start the champion is the policy itself: nothing is to be found out.
+    assert [episode.group for episode in played.episodes] == ["scripted:random"] * 10 + [START] * 10
+    assert 0.2 < played.figures["exploitability"] < 1.5
+    assert 0 <= played.figures["illegal"] <= 1
+    scores = evaluate.scores(ENV, played.episodes, played.figures)
+    assert [score.env for score in scores] == [ENV, f"{ENV} against {START}"]
+    assert scores[0].measure == "share won against scripted:random"
+    assert scores[0].figures["exploitability"] == played.figures["exploitability"]
+    assert "exploitability" not in scores[1].figures
+    later = evaluate.play(yard, ENV, 10)
+    assert sum(episode.group == CHAMPION for episode in later.episodes) == 10
+    evaluate.settle(yard, ENV, later.episodes, 10)
+    assert yard.league.champion in yard.league.members
+
+
+def test_baselines_by_role_are_read_before_they_learn() -> None:
+    policy = tiny_policy()
+    first, second = (make_episode(policy, [([2], [3, 1])], [reward]) for reward in (1.0, -1.0))
+    mine = [_seated(first, "a"), _seated(second, "b"), _seated(first, "a")]
+    by_role, shared = Baselines(by_role=True), Baselines(by_role=False)
+    assert [list(a) for a in by_role.credit(mine, 1.0)] == [[1.0], [-1.0], [1.0]]
+    # 0.05 after one, 0.95 * 0.05 + 0.05 after two.
+    assert by_role.means == pytest.approx({"arena|a": 0.0975, "arena|b": -0.05})
+    assert np.concatenate(by_role.credit(mine, 1.0)) == pytest.approx([0.9025, -0.95, 0.9025])
+    shared.credit(mine, 1.0)
+    assert shared.means == pytest.approx({"arena|": ((0.05 * 0.95) - 0.05) * 0.95 + 0.05})
+
+
+def _seated(episode: object, role: str) -> object:
+    from dataclasses import replace
+
+    return replace(episode, env="arena", task=role)  # type: ignore[type-var]
+
+
+def test_the_recipe_reads_like_its_paper_and_can_be_set() -> None:
+    recipe = find_recipe("spiral", {"acquire.against_league": 0.5, "acquire.choice": "prioritised", "steps": 3})
+    assert recipe.update.credit == "role"  # type: ignore[attr-defined]
+    assert configure(recipe, {"update.credit": "shared"}).update.credit == "shared"  # type: ignore[attr-defined]
+    assert json.dumps(recipe.name) == '"spiral"'
