@@ -122,7 +122,9 @@ class League:
         return LanguageAgent(self._loaded[name], sampling)
 
     def draw(self, generator: np.random.Generator, choice: Choice, count: int) -> list[str]:
-        """Draw opponents."""
+        """Draw opponents; at least one must have been frozen if any are wanted."""
+        if count == 0:
+            return []
         numbers = generator.choice(len(self.members), size=count, p=chances(self.members, self.tallies, choice))
         return [self.members[number] for number in numbers]
 

@@ -101,6 +101,7 @@ class Loop:
 
     def acquire(self, env: str, step: int) -> list[Episode]:
         """Return the step's episodes: recorded ones if the run has them, else new ones, recorded."""
+        self.recipe.acquire.prepare(self.yard, step)
         if _shard(step) not in self.run.experience:
             acquired = self.recipe.acquire(self.yard, env, step)
             self.run.experience.write(

@@ -22,8 +22,12 @@ class Acquire(Protocol):
         """How the policy samples while it acquires."""
         ...
 
+    def prepare(self, yard: Yard, step: int) -> None:
+        """Do what a step begins with; also done when its episodes are then read from the record."""
+        ...
+
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
-        """Return the episodes of one step; a pure function of the weights, the yard's seed and the step."""
+        """Return the episodes of one step; a pure function of the weights, the yard and the step."""
         ...
 
 

@@ -108,7 +108,7 @@ class GameArena(Arena):
         """Go to a state that is nobody's turn of chance and not over, as if the game had come there; for analysis."""
         self._moved.update({self.seat} if self._node is not self._root else ())
         self._node = self._met(state)
-        self.agent_selection = self.possible_agents[self._node.turn]
+        self._go_on()
 
     def _met(self, state: Hashable) -> _Node:
         node = self._known.get(state)

@@ -33,7 +33,7 @@ class Rules(ABC, Generic[S]):
         lowest: The least that a seat can get.
         highest: The most that a seat can get.
         zero_sum: Whether what the seats get always adds up to nothing.
-        simultaneous: Whether all seats move at the same time, round by round.
+        simultaneous: Whether all seats move at the same time: every one in every round, in the order of the seats.
         perfect_information: Whether every seat sees the whole state at each of its turns.
         explanation: The rules for a person or a model, with how a move is written; a few lines.
     """
@@ -95,7 +95,8 @@ class Rules(ABC, Generic[S]):
     def forfeit(self, seat: int) -> tuple[float, ...]:
         """Return what each seat gets when one gives up its game, by breaking the rules or the clock.
 
-        It gets the least there is; in a zero-sum game the others share it, in any other they get nothing.
+        It gets the least there is; in a zero-sum game the others share it, in any other they get nothing, unless the
+        game says otherwise.
         """
         if not 0 <= seat < self.seats:
             raise ContractError(f"{self.name} has seats 0 to {self.seats - 1}, got {seat}.")

@@ -32,6 +32,9 @@ class SampleGroups:
     sampling: Sampling = Sampling(max_tokens=64)
     rounds: int = 1
 
+    def prepare(self, yard: Yard, step: int) -> None:
+        """Nothing comes before the tasks."""
+
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of step `step` in order, the uninformative and invalid ones included.
 

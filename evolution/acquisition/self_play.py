@@ -42,14 +42,17 @@ class SelfPlay:
         if not 0.0 <= self.against_league <= 1.0:
             raise UsageError(f"against_league is a share, 0 to 1; got {self.against_league}.")
 
+    def prepare(self, yard: Yard, step: int) -> None:
+        """Freeze the policy into the league, if it is time."""
+        if (step - 1) % self.freeze_every == 0:
+            yard.league.freeze(yard.policy, step - 1)
+
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the policy's own episodes of step `step`, in order; those of the ancestors are nobody's to learn.
 
         Raises:
             InfrastructureError: If not one game was valid.
         """
-        if (step - 1) % self.freeze_every == 0:
-            yard.league.freeze(yard.policy, step - 1)
         draw = derive_generator(yard.seed, "self-play", env, step)
         faced = draw.random(self.games) < self.against_league
         opponents = yard.league.draw(draw, self.choice, int(faced.sum()))

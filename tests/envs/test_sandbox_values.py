@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from palaestra.envs.sandbox.inside.values import Foreign, dumps, loads, shown, unpack
 
@@ -117,6 +117,7 @@ def test_nothing_foreign_is_equal_or_true() -> None:
 
 
 @given(values)
+@example(({frozenset()},))
 def test_what_is_shown_is_short(value: Any) -> None:
     assert len(shown(value, 60)) <= 60
     if not isinstance(value, set | frozenset | dict) and len(repr(value)) <= 20:

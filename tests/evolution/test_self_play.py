@@ -1,7 +1,12 @@
 """Self-play: whose episodes are learned from, and with what credit; and a run that is killed goes on the same."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +28,7 @@ from palaestra.evolution.yard import Yard, refuse_held_out
 from tiny import make_episode, tiny_policy
 
 ENV = "kuhn_poker?explain=false&illegal=random"
+PALAESTRA = [sys.executable, "-c", "from palaestra.evolution.cli import main; main()"]
 SMALL = Plan(hidden_size=16, intermediate_size=32, layers=1, heads=2, positions=300)
 
 
@@ -45,6 +51,7 @@ def test_in_the_mirror_every_seat_is_learned_from(yard: Yard) -> None:
 
 def test_against_the_league_only_the_policys_own_seat_is(yard: Yard) -> None:
     acquire = SelfPlay(games=8, against_league=1.0, freeze_every=2, sampling=Sampling(max_tokens=3))
+    acquire.prepare(yard, 1)
     first = acquire(yard, ENV, 1)
     assert yard.league.members == ["step-000000"]
     assert len(first) == 8
@@ -54,9 +61,9 @@ def test_against_the_league_only_the_policys_own_seat_is(yard: Yard) -> None:
     tally = yard.league.tallies["step-000000"]
     won = sum(episode.verdict.status is Status.CORRECT for episode in first)
     assert (tally.games, tally.points) == (8, won)
-    acquire(yard, ENV, 2)
+    acquire.prepare(yard, 2)
     assert yard.league.members == ["step-000000"]
-    acquire(yard, ENV, 3)
+    acquire.prepare(yard, 3)
     assert yard.league.members == ["step-000000", "step-000002"]
 
 
@@ -111,3 +118,38 @@ def test_the_recipe_reads_like_its_paper_and_can_be_set() -> None:
     assert recipe.update.credit == "role"  # type: ignore[attr-defined]
     assert configure(recipe, {"update.credit": "shared"}).update.credit == "shared"  # type: ignore[attr-defined]
     assert json.dumps(recipe.name) == '"spiral"'
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_with_the_same_ancestors_and_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """Killed after step 7 was recorded, which froze an ancestor that the checkpoint of step 4 knows nothing of."""
+    LocalPolicy(_new_model(SMALL, 0), build_tokenizer(300), "test:newborn").save(tmp_path / "newborn")
+    settings = [
+        "acquire.games=12",
+        "acquire.against_league=0.5",
+        "acquire.choice=prioritised",
+        "acquire.freeze_every=2",
+    ]
+    settings += ["acquire.sampling.max_tokens=3", "evaluate.sampling.max_tokens=3", "evaluate.games=6"]
+    settings += ["evaluate.samples=2", "evaluate_every=4", "checkpoint_every=4"]
+    command = [*PALAESTRA, "evolve", "spiral", "--env", ENV, "--steps", "8"]
+    command += ["--policy", f"local:{tmp_path / 'newborn'}", *(word for s in settings for word in ("--set", s))]
+    one_thread = {**os.environ, "OMP_NUM_THREADS": "1"}  # their number decides how sums are rounded
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": one_thread}
+    subprocess.run([*command, "--run", str(tmp_path / "whole")], check=True, timeout=300, **quiet)
+    killed = tmp_path / "killed"
+    with subprocess.Popen([*command, "--run", str(killed)], **quiet) as process:
+        until = time.monotonic() + 300
+        while not (killed / "experience" / "step-000007.parquet").exists():
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        process.kill()
+    resume = [*PALAESTRA, "evolve", "--resume", str(killed)]
+    subprocess.run(resume, check=True, timeout=300, **quiet)
+    for file in ("model.safetensors", "league.json"):
+        ends = [(run / "checkpoints" / "step-000008" / file).read_bytes() for run in (tmp_path / "whole", killed)]
+        assert ends[0] == ends[1], file
+    league = json.loads((killed / "checkpoints" / "step-000008" / "league.json").read_text())
+    assert league["members"] == [f"step-{step:06d}" for step in (0, 2, 4, 6, 8)]
+    assert 30 < sum(tally["games"] for tally in league["tallies"].values()) < 66

@@ -290,5 +290,5 @@ class _Shortened:
         if isinstance(value, list):
             return f"[{inside}]"
         if isinstance(value, frozenset):
-            return f"frozenset({{{inside}}})"
+            return f"frozenset({{{inside}}})" if inside else "frozenset()"
         return f"{{{inside}}}" if inside or isinstance(value, dict) else "set()"
