@@ -63,6 +63,8 @@ def evolve(
         Interrupted: After Ctrl-C; the run can be resumed.
         UsageError: If policy, environment and recipe do not fit.
     """
+    for env in objective.evaluated:
+        recipe.acquire.require(env)
     configuration = {
         "recipe": recipe.name,
         "settings": settings or {},

@@ -22,6 +22,10 @@ class Acquire(Protocol):
         """How the policy samples while it acquires."""
         ...
 
+    def require(self, env: str) -> None:
+        """Raise `UsageError` if there is nothing to acquire in an environment, whatever its settings."""
+        ...
+
     def prepare(self, yard: Yard, step: int) -> None:
         """Do what a step begins with; also done when its episodes are then read from the record."""
         ...

@@ -32,6 +32,9 @@ class SampleGroups:
     sampling: Sampling = Sampling(max_tokens=64)
     rounds: int = 1
 
+    def require(self, env: str) -> None:
+        """Every environment has tasks; a seat of an arena has games against random players."""
+
     def prepare(self, yard: Yard, step: int) -> None:
         """Nothing comes before the tasks."""
 

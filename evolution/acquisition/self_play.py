@@ -7,6 +7,7 @@ from palaestra.agents.agent import Agent
 from palaestra.agents.episode import Episode
 from palaestra.agents.matches import Match, Matches, MatchRecord
 from palaestra.agents.policy import Sampling
+from palaestra.envs.arena.catalogue import is_arena
 from palaestra.envs.errors import InfrastructureError, UsageError
 from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.evolution.league import Choice
@@ -41,6 +42,15 @@ class SelfPlay:
             raise UsageError(f"games and freeze_every must be at least 1, got {self.games} and {self.freeze_every}.")
         if not 0.0 <= self.against_league <= 1.0:
             raise UsageError(f"against_league is a share, 0 to 1; got {self.against_league}.")
+
+    def require(self, env: str) -> None:
+        """Refuse what is no arena.
+
+        Raises:
+            UsageError: If there are no other seats to play against.
+        """
+        if not is_arena(env):
+            raise UsageError(f"Self-play needs an arena, and {env!r} is none: `palaestra arenas` lists them.")
 
     def prepare(self, yard: Yard, step: int) -> None:
         """Freeze the policy into the league, if it is time."""

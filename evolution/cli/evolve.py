@@ -83,12 +83,29 @@ def evolve(
             result = _resume(resume)
         else:
             ladder, watched = skipping(env, skip_bad_rows), watch or []
+            if policy is None:
+                ladder = [_without_words(spec) for spec in ladder]
+                watched = [_without_words(spec) for spec in watched]
             objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
-            result = _begin(recipe, settings, objective, policy or _newborn(env[0]), seed, run, report_to or [])
+            result = _begin(recipe, settings, objective, policy or _newborn(ladder[0]), seed, run, report_to or [])
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
     write(json, result.as_json())
     _show(console_for(json), result)
+
+
+def _without_words(env: str) -> str:
+    """Return the spec of an arena that explains nothing: a newborn policy cannot read rules, only pay for them."""
+    from palaestra.envs.arena.catalogue import is_arena, make_arena
+
+    if not is_arena(env) or "explain=" in env:
+        return env
+    silent = f"{env}{'&' if '?' in env else '?'}explain=false"
+    try:
+        make_arena(silent)
+    except UsageError:  # some have nothing to explain; what else is wrong is said later
+        return env
+    return silent
 
 
 def _newborn(env: str) -> str:

@@ -19,6 +19,7 @@ from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import UsageError
 from palaestra.envs.verdict import Status
 from palaestra.evolution.acquisition.self_play import SelfPlay
+from palaestra.evolution.cli.evolve import _without_words
 from palaestra.evolution.evaluation.sparring import CHAMPION, START, Sparring
 from palaestra.evolution.league import League, learn_of
 from palaestra.evolution.recipe import configure
@@ -72,6 +73,21 @@ def test_settings_out_of_range_are_refused() -> None:
         SelfPlay(against_league=1.5)
     with pytest.raises(UsageError, match="at least 1"):
         SelfPlay(games=0)
+
+
+def test_what_is_no_arena_is_refused_before_anything_is_born(tmp_path: Path) -> None:
+    command = [*PALAESTRA, "evolve", "spiral", "--env", "arithmetic", "--run", str(tmp_path / "run")]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert ran.returncode == 2
+    assert "Self-play needs an arena, and 'arithmetic' is none" in " ".join(ran.stderr.split())
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_newborn_policy_is_told_no_rules() -> None:
+    assert _without_words("kuhn_poker") == "kuhn_poker?explain=false"
+    assert _without_words("kuhn_poker?players=3") == "kuhn_poker?players=3&explain=false"
+    for spec in ("kuhn_poker?explain=true", "arithmetic", "kuhn_poker?cards=3", "no such thing"):
+        assert _without_words(spec) == spec
 
 
 def test_sparring_plays_everybody_in_every_seat_and_measures(yard: Yard) -> None:
