@@ -31,6 +31,10 @@ def figures() -> str:
     cases = rollout["against_generate"]
     judging, mutants, soak = result("judge_throughput"), result("humaneval_mutants"), result("sandbox_soak")
     equality, synthesis = result("math_equality"), result("synthesis")
+    steps, tournament = result("arena_steps"), result("tournament")
+    text, many = steps["text"], steps["many_at_once"]
+    coverage = [league["coverage"]["ratings"]["mean"] for league in tournament["leagues"].values()]
+    order = [league["kendall_tau"]["likelihood"]["mean"] for league in tournament["leagues"].values()]
     rows = [
         (
             "held-out accuracy of the main job, seeds 0 to 4",
@@ -98,6 +102,24 @@ def figures() -> str:
             "processes, files, memory left after hostile and benign programs",
             f"{'none' if soak['met'] else 'some'} after {soak['programs']:,} programs",
             "benchmarks/sandbox_soak.py",
+        ),
+        (
+            "text steps/s with random players over the better of TextArena and PettingZoo",
+            f"tic-tac-toe {interval(text['tic_tac_toe']['ours_over_textarena_or_pettingzoo'])}; Kuhn poker "
+            f"{interval(text['kuhn_poker']['ours_over_textarena'])} (TextArena)",
+            "benchmarks/arena_steps.py",
+        ),
+        (
+            "moves/s of many games at once over OpenSpiel's C++",
+            f"tic-tac-toe {interval(many['tic_tac_toe']['ours_over_openspiel_cpp'])}; Kuhn poker "
+            f"{interval(many['kuhn_poker']['ours_over_openspiel_cpp'])}",
+            "benchmarks/arena_steps.py",
+        ),
+        (
+            "rating 10,000 games; truth within the 95 % intervals; order recovered (Kendall's tau)",
+            f"{tournament['rating']['seconds']:.1f} s; {min(coverage):.0%} to {max(coverage):.0%}; "
+            f"{min(order):.2f} to {max(order):.2f}".replace("%", " %"),
+            "benchmarks/tournament.py",
         ),
     ]
     lines = ["| what | figure (95 % interval) | command |", "|---|---|---|"]

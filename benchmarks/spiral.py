@@ -31,7 +31,7 @@ def evolve(seed: int, steps: int, credit: str, cache: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "result.json"
         command = ["palaestra", "evolve", "spiral", "--env", ENV, "--seed", str(seed), "--steps", str(steps)]
-        command += ["--set", "update.learning_rate=5e-4", "--set", f"update.credit={credit}"]
+        command += ["--set", f"update.credit={credit}"]
         command += ["--set", "evaluate.games=1000", "--set", f"evaluate_every={steps}"]
         command += ["--run", f"{scratch}/run", "--json", str(out)]
         environment = {**os.environ, "XDG_CACHE_HOME": cache}
