@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Generator
+from concurrent.futures import Future
 from typing import Any
 
 from palaestra.agents.agent import Agent, Move, Player
@@ -40,6 +41,9 @@ def act(
                 raise ContractError(f"The agent {agent.name} asked for a sample but has no policy.")
             answer = yield Asked(agent.policy, awaited)
             continue
+        if isinstance(awaited, Future):
+            answer = yield awaited
+            continue
         acted = time.perf_counter()
         answer = yield Step(awaited.call)
         turns.append(turn(observation, awaited.move, (asked, acted)))
@@ -66,7 +70,7 @@ def turn(
         move.reply_ids,
         move.logprobs,
         move.finish,
-        move.version,
+        move.versions,
         acted - asked,
         time.perf_counter() - acted,
     )

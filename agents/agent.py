@@ -10,6 +10,7 @@ of all that was sampled stay exact. Tools are called on threads: a slow one stal
 """
 
 from collections.abc import Callable, Generator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -33,7 +34,7 @@ class Move:
     reply_ids: IntArray = field(default_factory=lambda: NO_IDS)
     logprobs: FloatArray = field(default_factory=lambda: NO_FLOATS)
     finish: FinishReason | None = None
-    version: int = -1
+    versions: IntArray = field(default_factory=lambda: NO_IDS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +51,9 @@ class ToolCall:
     call: Callable[[], str]
 
 
-Acting: TypeAlias = Generator[Request | ToolCall, Any, Move]
-"""Yields requests to the policy and is sent a `Sample`, yields tool calls and is sent a `str`; returns the move."""
+Acting: TypeAlias = Generator[Request | ToolCall | Future[Any], Any, Move]
+"""Yields requests to the policy and is sent a `Sample`, yields tool calls and is sent a `str`, yields futures and is
+sent their results; returns the move."""
 
 
 class Player(Protocol):

@@ -181,7 +181,8 @@ class _Record:
                     "an earlier checkpoint, lower the learning rate, or load it in float32."
                 )
             reason = FinishReason.STOP if self.stopped[row] else FinishReason.LENGTH
-            samples.append(Sample(ids[row, :length].copy(), logprobs[row, :length].copy(), reason, version))
+            versions = np.full(length, version, np.int32)
+            samples.append(Sample(ids[row, :length].copy(), logprobs[row, :length].copy(), reason, versions))
         return samples
 
 

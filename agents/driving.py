@@ -1,8 +1,9 @@
 """Many lives at once: each waits for something, and what they ask of a policy is answered in batches.
 
-A life is a generator that yields what it waits for: `Asked`, a request to a policy, or a `Step`, a call that may
-block. The drive sends the answers back. With no steps the batches, and so the lives bit for bit, depend only on the
-jobs; otherwise the composition of batches depends on timing, and log-probabilities may differ by rounding.
+A life is a generator that yields what it waits for: `Asked`, a request to a policy, a `Step`, a call that may block, or
+a `Future` that somebody else completes. The drive sends the answers back. Where lives wait only for a policy that
+answers batches, the batches, and so the lives bit for bit, depend only on the jobs; otherwise the composition of
+batches depends on timing, and log-probabilities may differ by rounding.
 """
 
 import threading
@@ -13,7 +14,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from palaestra.agents.policy import Policy, Request
+from palaestra.agents.policy import Continuous, Policy, Request
 from palaestra.envs.errors import InfrastructureError
 
 __all__ = ["Asked", "Awaited", "Drive", "Life", "Step"]
@@ -46,7 +47,7 @@ class Step:
     seconds: float | None = None
 
 
-Awaited: TypeAlias = Asked | Step
+Awaited: TypeAlias = Asked | Step | Future[Any]
 Life: TypeAlias = Generator[Awaited, Any, R]
 
 
@@ -102,8 +103,12 @@ class Drive(Generic[J, R]):
             if self._on_end:
                 self._on_end(end.value)
             return
-        if isinstance(awaited, Asked):
+        if isinstance(awaited, Asked) and isinstance(awaited.policy, Continuous):
+            self._stepping[awaited.policy.submit(awaited.request)] = index, float("inf")
+        elif isinstance(awaited, Asked):
             self._asking.append((index, awaited))
+        elif isinstance(awaited, Future):
+            self._stepping[awaited] = index, float("inf")
         elif awaited.seconds is None:
             self._stepping[self._threads.submit(awaited.call)] = index, float("inf")
         else:

@@ -35,7 +35,7 @@ class Turn:
         reply_ids: `[T]` ids as sampled.
         logprobs: `[T]` log-probabilities in nats as sampled, see `Sample`.
         finish: Why sampling ended; None for an agent without tokens.
-        version: Version of the weights that sampled the reply; -1 for an agent without weights.
+        versions: `[T]` versions of the weights as sampled, see `Sample`.
         policy_seconds: Wall-clock from asking the policy to having its reply.
         env_seconds: Wall-clock of the world's step or the tool's work.
     """
@@ -50,7 +50,7 @@ class Turn:
     reply_ids: IntArray = field(default_factory=lambda: NO_IDS)
     logprobs: FloatArray = field(default_factory=lambda: NO_FLOATS)
     finish: FinishReason | None = None
-    version: int = -1
+    versions: IntArray = field(default_factory=lambda: NO_IDS)
     policy_seconds: float = 0.0
     env_seconds: float = 0.0
 
@@ -158,8 +158,8 @@ class Episode:
         head = (self.id, self.env, self.task, self.fingerprint, self.group, self.attempt, self.seed, self.policy)
         content.update(repr((head, self.truncated, self.verdict)).encode())
         for t in self.turns:
-            words = (t.observation, t.reply, t.action, t.reward, t.verdict, t.continues, t.finish, t.version)
+            words = (t.observation, t.reply, t.action, t.reward, t.verdict, t.continues, t.finish)
             content.update(repr(words).encode())
-            for array in (t.context_ids, t.reply_ids, t.logprobs):
+            for array in (t.context_ids, t.reply_ids, t.logprobs, t.versions):
                 content.update(array.tobytes() + b"\x1e")
         return content.hexdigest()

@@ -93,5 +93,5 @@ class _Speaker:
             reply_ids=sample.ids,
             logprobs=sample.logprobs,
             finish=sample.finish,
-            version=sample.version,
+            versions=sample.versions,
         )

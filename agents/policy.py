@@ -1,16 +1,17 @@
 """The contract of a policy: a model that continues token contexts and reports what it sampled."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from palaestra.envs.errors import UsageError
 from transformers import PreTrainedTokenizerBase
 
-__all__ = ["FinishReason", "FloatArray", "IntArray", "Policy", "Request", "Sample", "Sampling"]
+__all__ = ["Continuous", "FinishReason", "FloatArray", "IntArray", "Policy", "Request", "Sample", "Sampling"]
 
 IntArray: TypeAlias = NDArray[np.int32]
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -77,13 +78,13 @@ class Sample:
         logprobs: `[T]` log-probabilities in nats of those ids at the request's temperature (at 1 for greedy),
             before top-k and top-p cut the distribution.
         finish: Why it ended.
-        version: Version of the weights that sampled it.
+        versions: `[T]` version of the weights that sampled each id: an engine may take new weights in mid-reply.
     """
 
     ids: IntArray
     logprobs: FloatArray
     finish: FinishReason
-    version: int
+    versions: IntArray
 
 
 class Policy(Protocol):
@@ -115,5 +116,18 @@ class Policy(Protocol):
         Raises:
             InfrastructureError: If the model or its server failed; no sample of the batch is then to be used.
             UsageError: If a context is empty or already as long as the context limit.
+        """
+        ...
+
+
+@runtime_checkable
+class Continuous(Protocol):
+    """A policy that takes requests one by one while it is at work on others, as servers and their engines do."""
+
+    def submit(self, request: Request) -> Future[Sample]:
+        """Begin to continue one context; returns at once.
+
+        The future fails with `InfrastructureError` if the model or its server failed, and with `UsageError` if the
+        context is empty or leaves no room for a reply.
         """
         ...

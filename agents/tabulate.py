@@ -111,7 +111,7 @@ def _asked(agent: Agent, arena: GameArena, path: Sequence[tuple[Any, int]], seed
         ids = policy.tokenizer.encode(rules.word(state, action), add_special_tokens=False)
         said = np.array([*ids, policy.tokenizer.eos_token_id], np.int32)
         try:
-            acting.send(Sample(said, np.zeros(len(said), np.float32), FinishReason.STOP, policy.version))
+            acting.send(Sample(said, np.zeros(len(said), np.float32), FinishReason.STOP, np.zeros_like(said)))
         except StopIteration:
             continue
         raise UsageError(f"{agent.name} asks more than once a move; only what a policy says at once can be counted.")

@@ -174,10 +174,11 @@ class ExperienceStore:
         about: dict[bytes, bytes] = file.schema_arrow.metadata or {}
         if not {_VERSION, _DIGEST, _LINEAGE} <= set(about):
             raise RunError(f"{self.path(shard)} was not written by an experience store. Keep other files elsewhere.")
-        if (version := int(about[_VERSION])) > SCHEMA_VERSION:
+        if (version := int(about[_VERSION])) != SCHEMA_VERSION:
+            newer = version > SCHEMA_VERSION
             raise RunError(
-                f"{self.path(shard)} has schema version {version}, newer than the {SCHEMA_VERSION} this version of "
-                "Palaestra reads. Upgrade Palaestra."
+                f"{self.path(shard)} has schema version {version} and this version of Palaestra reads "
+                f"{SCHEMA_VERSION}. {'Upgrade Palaestra.' if newer else 'Read it with the Palaestra that wrote it.'}"
             )
         return about
 

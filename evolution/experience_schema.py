@@ -20,7 +20,7 @@ from palaestra.envs.verdict import Status, Verdict
 
 __all__ = ["SCHEMA_VERSION", "from_table", "read_texts", "to_table"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _EPISODE = {
     "id": str,
@@ -40,11 +40,10 @@ _TURN = {
     "action": str,
     "reward": float,
     "continues": bool,
-    "version": int,
     "policy_seconds": float,
     "env_seconds": float,
 }
-_TOKENS = {"context_ids": np.int32, "reply_ids": np.int32, "logprobs": np.float32}
+_TOKENS = {"context_ids": np.int32, "reply_ids": np.int32, "logprobs": np.float32, "versions": np.int32}
 _ARROW = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 _STATUSES = {str(status): status for status in Status}
 _FINISHES = {str(reason): reason for reason in FinishReason} | {None: None}

@@ -44,7 +44,7 @@ def finish(acting, answer=None):
 
 def saying(text, reason=FinishReason.STOP):
     ids = np.array(character_tokenizer().encode(text, add_special_tokens=False), np.int32)
-    return lambda request: Sample(ids, np.zeros(len(ids), np.float32), reason, 4)
+    return lambda request: Sample(ids, np.zeros(len(ids), np.float32), reason, np.full(len(ids), 4))
 
 
 def test_turns_are_one_growing_row(policy):
@@ -53,7 +53,7 @@ def test_turns_are_one_growing_row(policy):
     asked, moved = finish(player.act("1+1?"), saying("hm\n3<end>"))
     assert agent.policy.tokenizer.decode(asked.context) == "<system>Add.<end><user>1+1?<end><assistant>"
     assert asked.sampling == Sampling(max_tokens=3)
-    assert (moved.action, moved.reply, moved.version, moved.finish) == ("3", "hm\n3", 4, FinishReason.STOP)
+    assert (moved.action, moved.reply, set(moved.versions), moved.finish) == ("3", "hm\n3", {4}, FinishReason.STOP)
     assert not moved.continues
     again, second = finish(player.act("no"), saying("2", FinishReason.LENGTH))
     assert second.continues

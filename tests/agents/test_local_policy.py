@@ -32,7 +32,8 @@ def test_it_keeps_the_contract(policy, contexts):
     policy: Policy = policy()
     policy.version = 3
     (sample,) = policy.sample([Request(contexts([4])[0], Sampling(max_tokens=5), 1)])
-    assert (sample.ids.dtype, sample.logprobs.dtype, sample.version) == (np.int32, np.float32, 3)
+    assert (sample.ids.dtype, sample.logprobs.dtype, sample.versions.dtype) == (np.int32, np.float32, np.int32)
+    assert sample.versions.tolist() == [3] * len(sample.ids)
     assert policy.context_limit == 128
     assert END in policy.stop_ids
 

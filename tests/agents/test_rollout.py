@@ -97,7 +97,7 @@ class EchoPolicy:
         if len(self.batches) == self.fail_on:
             raise InfrastructureError("out of memory")
         ids = [np.array([r.context[-1] + 1], np.int32) for r in requests]
-        return [Sample(i, np.zeros(1, np.float32), FinishReason.STOP, self.version) for i in ids]
+        return [Sample(i, np.zeros(1, np.float32), FinishReason.STOP, np.full(1, self.version, np.int32)) for i in ids]
 
 
 class Echo(Wanderer):
@@ -120,7 +120,7 @@ class _EchoPlayer:
             raise ContextFullError("no room")
         sample = yield Request(self.context, Sampling(), seed=0)
         shown, self.context, self.turn = self.context, sample.ids, self.turn + 1
-        return Move(str(sample.ids[0]), "", shown, False, sample.ids, sample.logprobs, sample.finish, sample.version)
+        return Move(str(sample.ids[0]), "", shown, False, sample.ids, sample.logprobs, sample.finish, sample.versions)
 
 
 def assignments(count: int = 60) -> list[Assignment]:
@@ -152,7 +152,7 @@ def test_requests_of_all_episodes_share_a_batch() -> None:
     policy = EchoPolicy()
     episodes = Rollout(Echo(policy), make=lambda _: Walk(TASKS)).play(assignments(30))
     assert policy.batches == [30, 20, 10 - sum(e.truncated for e in episodes)]
-    assert all(turn.version == 7 for episode in episodes for turn in episode.turns)
+    assert all(turn.versions.tolist() == [7] for episode in episodes for turn in episode.turns)
     assert [turn.reply_ids[0] for turn in episodes[5].turns] == [6, 7, 8]
 
 

@@ -68,7 +68,8 @@ class Reciter:
         ids = self.tokenizer.encode(self.replies[turn] + "<end>", add_special_tokens=False)
         ids = np.array(ids[: request.sampling.max_tokens], np.int32)
         stop = FinishReason.STOP if ids[-1] == VOCABULARY.index("<end>") else FinishReason.LENGTH
-        return Sample(ids, -np.arange(1, len(ids) + 1, dtype=np.float32) / 1000 - turn, stop, self.version)
+        versions = np.full(len(ids), self.version, np.int32)
+        return Sample(ids, -np.arange(1, len(ids) + 1, dtype=np.float32) / 1000 - turn, stop, versions)
 
 
 class Adder:
@@ -161,7 +162,7 @@ def test_each_use_of_a_tool_is_a_turn_with_its_own_tokens():
     assert [turn.reward for turn in episode.turns] == [0.0, 0.0, 1.0]
     assert [turn.verdict is None for turn in episode.turns] == [True, True, False]
     assert [turn.continues for turn in episode.turns] == [False, True, True]
-    assert {turn.version for turn in episode.turns} == {3}
+    assert {version for turn in episode.turns for version in turn.versions} == {3}
     # The row is exactly what the policy saw last and what it sampled; only what it sampled is learned from.
     (row,) = episode.rows()
     last = episode.turns[-1].reply_ids

@@ -32,7 +32,7 @@ def episode(number: int, generator: np.random.Generator, turns: int = 1) -> Epis
             reply_ids=generator.integers(0, 100, 8, dtype=np.int32),
             logprobs=-generator.random(8, dtype=np.float32),
             finish=FinishReason.STOP,
-            version=3,
+            versions=np.full(8, 3, np.int32),
             policy_seconds=0.01,
             env_seconds=0.001,
         )

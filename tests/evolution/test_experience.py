@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lived import episode, kill_during
-from palaestra.agents.episode import Episode
+from palaestra.agents.episode import NO_IDS, Episode
 from palaestra.agents.policy import FinishReason
 from palaestra.envs.errors import ContractError, RunError, UsageError
 from palaestra.envs.verdict import Status, Verdict
@@ -59,7 +59,7 @@ HARD = [
     pytest.param({"reply": "\ud800", "action": "a\udfffb\ufdd0c\ufdd0d800"}, id="lone surrogates"),
     pytest.param({"verdict": Verdict(0.5, Status.PARTIAL, "half \udc00")}, id="detail"),
     pytest.param({"reply_ids": np.zeros(0, np.int32), "logprobs": np.zeros(0, np.float32)}, id="no tokens"),
-    pytest.param({"verdict": None, "finish": None, "version": -1}, id="nothing given"),
+    pytest.param({"verdict": None, "finish": None, "versions": NO_IDS}, id="nothing given"),
     pytest.param({"finish": FinishReason.LENGTH, "reply_ids": np.array([2**31 - 1], np.int32)}, id="limits"),
 ]
 
@@ -99,7 +99,7 @@ def test_nothing_is_something(store: ExperienceStore) -> None:
         ({"reward": np.float64(1.0)}, "reward must be float, got numpy.float64"),
         ({"continues": np.bool_(True)}, "continues must be bool, got numpy.bool"),
         ({"reply_ids": np.array([1, 2])}, r"reply_ids must be \[T\] int32, got 1-d int64"),
-        ({"version": 2**63}, "version must fit in 64 bits"),
+        ({"versions": np.zeros(3)}, r"Turn.versions must be \[T\] int32"),
         ({"finish": "stop"}, "finish must be FinishReason or NoneType, got builtins.str"),
     ],
 )
@@ -180,8 +180,8 @@ def test_what_cannot_be_read_says_why(store: ExperienceStore) -> None:
 
     table = pq.read_table(whole)
     about = dict(table.schema.metadata)
-    pq.write_table(table.replace_schema_metadata(about | {b"palaestra.schema_version": b"2"}), store.path("newer"))
-    with pytest.raises(RunError, match=r"schema version 2, newer than the 1 .* Upgrade"):
+    pq.write_table(table.replace_schema_metadata(about | {b"palaestra.schema_version": b"3"}), store.path("newer"))
+    with pytest.raises(RunError, match=r"schema version 3 .* reads 2\. Upgrade"):
         store.read("newer")
 
     pq.write_table(table.replace_schema_metadata(), store.path("foreign"))

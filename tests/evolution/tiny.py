@@ -63,8 +63,9 @@ def make_episode(policy, turns, rewards, *, group="g", temperature=1.0, valid=Tr
         past = [*past, *context, *reply]
         logprobs = plain_logprobs(policy.model, past, temperature)[-len(reply) :] - np.float32(shift)
         ids = np.array(context, np.int32), np.array(reply, np.int32)
+        versions = np.full(len(reply), policy.version, np.int32)
         recorded.append(
-            Turn("", "", "", reward, None, ids[0], index > 0, ids[1], logprobs, FinishReason.STOP, policy.version)
+            Turn("", "", "", reward, None, ids[0], index > 0, ids[1], logprobs, FinishReason.STOP, versions)
         )
     verdict = Verdict(1.0, Status.CORRECT) if valid else Verdict(0.0, Status.INFRASTRUCTURE)
     return Episode("e", "env", "t", "f", group, 0, 0, "p", tuple(recorded), verdict)
