@@ -15,8 +15,9 @@ from palaestra.agents.acting import act, turn
 from palaestra.agents.agent import Agent, ContextFullError, HoldsResources, Move, Player
 from palaestra.agents.driving import Awaited, Drive, Life, Step
 from palaestra.agents.episode import Episode, Turn
-from palaestra.envs.arena.arena import Arena, Fault
+from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.catalogue import make_arena
+from palaestra.envs.arena.talk import Fault
 from palaestra.envs.errors import ContractError
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.verdict import Status, Verdict

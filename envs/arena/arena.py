@@ -1,17 +1,17 @@
 """The contract of an arena: a `pettingzoo.AECEnv` whose observations and actions are text."""
 
 import copy
-import string
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from operator import index
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from palaestra.envs.arena.moves import Illegal, illegal_policy, read_move
+from palaestra.envs.arena.talk import MAX_CHARS, Fault, IllegalMoveError, Moves, Told
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task
@@ -19,56 +19,7 @@ from palaestra.envs.text_env import Words
 from palaestra.envs.verdict import Status, Verdict
 from pettingzoo import AECEnv
 
-__all__ = ["Arena", "Fault", "IllegalMoveError", "Moves", "Told"]
-
-_MAX_CHARS = 100_000
-
-
-class Moves(Words):
-    """All text up to a length; samples are moves of the game, legal or not.
-
-    Args:
-        words: Moves to draw from; without any, samples are printable ASCII.
-        max_length: Longest text, in characters.
-    """
-
-    def __init__(self, words: Sequence[str], max_length: int = _MAX_CHARS) -> None:
-        super().__init__(max_length)
-        self.words = tuple(words)
-
-    def sample(self, mask: Any = None, probability: Any = None) -> str:
-        """Draw one of the moves in `mask`, else any move, else any text."""
-        del probability
-        words = mask or self.words
-        if words:
-            return str(words[int(self.np_random.integers(len(words)))])
-        count = int(self.np_random.integers(1, 40))
-        return "".join(string.printable[i] for i in self.np_random.integers(len(string.printable), size=count))
-
-
-class Told(str):
-    """What a seat is told: text that says, as PettingZoo's tests ask of an observation, what it is made of."""
-
-    __slots__ = ()
-    dtype = np.dtype(str)
-
-
-class IllegalMoveError(Exception):
-    """Raised by `Arena.play` for what the rules forbid; the message tells the player why."""
-
-
-class Fault(NamedTuple):
-    """Why a seat lost without the rules saying so.
-
-    Attributes:
-        seat: Whose fault it was.
-        status: ILLEGAL, UNPARSED or TIMEOUT.
-        detail: One line for a person.
-    """
-
-    seat: int
-    status: Status
-    detail: str
+__all__ = ["Arena"]
 
 
 def _reseed(generator: np.random.Generator, seed: int) -> None:
@@ -130,7 +81,7 @@ class Arena(AECEnv[str, str, str]):  # type: ignore[misc]
         tries: int = 3,
         words: Sequence[str] = (),
         render_mode: str | None = None,
-        max_chars: int = _MAX_CHARS,
+        max_chars: int = MAX_CHARS,
         parallel: bool = False,
         names: Sequence[str] = (),
     ) -> None:

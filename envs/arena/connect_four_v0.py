@@ -11,11 +11,8 @@
 Versions: v0, the first.
 """
 
-from typing import Any
-
-from palaestra.envs.arena.game import GameArena, in_parallel, ordered
+from palaestra.envs.arena.game import GameArena, forms
 from palaestra.envs.arena.games.connect_four import ConnectFour
-from pettingzoo.utils.env import ParallelEnv
 
 __all__ = ["env", "parallel_env", "raw_env", "rules"]
 
@@ -32,11 +29,4 @@ def raw_env(
     return GameArena(rules(), explain=explain, illegal=illegal, tries=tries, render_mode=render_mode)
 
 
-def env(**kwargs: Any) -> Any:
-    """Return the arena in PettingZoo's wrapper that tells of wrong use; arguments as in `raw_env`."""
-    return ordered(raw_env(**kwargs))
-
-
-def parallel_env(**kwargs: Any) -> ParallelEnv[str, str, str]:
-    """Return the arena in PettingZoo's parallel form; arguments as in `raw_env`."""
-    return in_parallel(raw_env(**kwargs))
+env, parallel_env = forms(raw_env)

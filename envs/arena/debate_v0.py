@@ -28,14 +28,11 @@ language models through multiagent debate".
 Versions: v0, the first.
 """
 
-from typing import Any
-
 from palaestra.envs.arena.dialogues.debate import Debate
 from palaestra.envs.arena.dialogues.questions import Questions
 from palaestra.envs.arena.dialogues.revision import Revision
-from palaestra.envs.arena.game import in_parallel, ordered
+from palaestra.envs.arena.game import forms
 from palaestra.envs.errors import UnknownNameError, UsageError
-from pettingzoo.utils.env import ParallelEnv
 
 __all__ = ["env", "parallel_env", "raw_env"]
 
@@ -79,11 +76,4 @@ def raw_env(
     )
 
 
-def env(**kwargs: Any) -> Any:
-    """Return the arena in PettingZoo's wrapper that tells of wrong use; arguments as in `raw_env`."""
-    return ordered(raw_env(**kwargs))
-
-
-def parallel_env(**kwargs: Any) -> ParallelEnv[str, str, str]:
-    """Return the arena in PettingZoo's parallel form; arguments as in `raw_env`."""
-    return in_parallel(raw_env(**kwargs))
+env, parallel_env = forms(raw_env)

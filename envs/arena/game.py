@@ -2,20 +2,21 @@
 
 import copy
 from bisect import bisect_right
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
-from palaestra.envs.arena.arena import Arena, Told
+from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.moves import Illegal
 from palaestra.envs.arena.rules import CHANCE, OVER, Rules
+from palaestra.envs.arena.talk import Told
 from palaestra.envs.errors import UsageError
 from pettingzoo.utils.conversions import aec_to_parallel_wrapper, turn_based_aec_to_parallel_wrapper
 from pettingzoo.utils.env import ParallelEnv
 from pettingzoo.utils.wrappers import OrderEnforcingWrapper
 
-__all__ = ["GameArena", "in_parallel", "ordered"]
+__all__ = ["GameArena", "forms", "in_parallel", "ordered"]
 
 # States met again are not worked out again; games with more of them than this forget and begin anew.
 _REMEMBERED: Final = 50_000
@@ -199,3 +200,17 @@ def in_parallel(arena: Arena) -> ParallelEnv[str, str, str]:
             )
         return aec_to_parallel_wrapper(arena)
     return turn_based_aec_to_parallel_wrapper(arena)
+
+
+def forms(raw_env: Callable[..., Arena]) -> tuple[Callable[..., Any], Callable[..., ParallelEnv[str, str, str]]]:
+    """Return a module's `env` and `parallel_env`, which take the arguments of its `raw_env`."""
+
+    def env(**kwargs: Any) -> Any:
+        """Return the arena in PettingZoo's wrapper that tells of wrong use; arguments as in `raw_env`."""
+        return ordered(raw_env(**kwargs))
+
+    def parallel_env(**kwargs: Any) -> ParallelEnv[str, str, str]:
+        """Return the arena in PettingZoo's parallel form; arguments as in `raw_env`."""
+        return in_parallel(raw_env(**kwargs))
+
+    return env, parallel_env

@@ -16,12 +16,9 @@ Source: Lewis et al. 2017, "Deal or No Deal? End-to-End Learning for Negotiation
 Versions: v0, the first.
 """
 
-from typing import Any
-
 from palaestra.envs.arena.dialogues.bargain import Negotiation
 from palaestra.envs.arena.dialogues.negotiating import NegotiationArena
-from palaestra.envs.arena.game import in_parallel, ordered
-from pettingzoo.utils.env import ParallelEnv
+from palaestra.envs.arena.game import forms
 
 __all__ = ["env", "parallel_env", "raw_env", "rules"]
 
@@ -55,11 +52,4 @@ def raw_env(
     )
 
 
-def env(**kwargs: Any) -> Any:
-    """Return the arena in PettingZoo's wrapper that tells of wrong use; arguments as in `raw_env`."""
-    return ordered(raw_env(**kwargs))
-
-
-def parallel_env(**kwargs: Any) -> ParallelEnv[str, str, str]:
-    """Return the arena in PettingZoo's parallel form; arguments as in `raw_env`."""
-    return in_parallel(raw_env(**kwargs))
+env, parallel_env = forms(raw_env)

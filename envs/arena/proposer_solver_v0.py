@@ -32,15 +32,12 @@ self-evolving reasoning LLM from zero data".
 Versions: v0, the first.
 """
 
-from typing import Any
-
 from palaestra.envs.arena.dialogues.programs import Abduction, Deduction, Induction
 from palaestra.envs.arena.dialogues.proposals import Kind, Payment
 from palaestra.envs.arena.dialogues.proposing import ProposerSolver
 from palaestra.envs.arena.dialogues.sums import Sums
-from palaestra.envs.arena.game import in_parallel, ordered
+from palaestra.envs.arena.game import forms
 from palaestra.envs.errors import UnknownNameError
-from pettingzoo.utils.env import ParallelEnv
 
 __all__ = ["env", "parallel_env", "raw_env"]
 
@@ -82,11 +79,4 @@ def raw_env(
     )
 
 
-def env(**kwargs: Any) -> Any:
-    """Return the arena in PettingZoo's wrapper that tells of wrong use; arguments as in `raw_env`."""
-    return ordered(raw_env(**kwargs))
-
-
-def parallel_env(**kwargs: Any) -> ParallelEnv[str, str, str]:
-    """Return the arena in PettingZoo's parallel form; arguments as in `raw_env`."""
-    return in_parallel(raw_env(**kwargs))
+env, parallel_env = forms(raw_env)

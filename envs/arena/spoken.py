@@ -7,7 +7,8 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 from gymnasium import spaces
-from palaestra.envs.arena.arena import Arena, Told
+from palaestra.envs.arena.arena import Arena
+from palaestra.envs.arena.talk import Told
 from palaestra.envs.arena.writers.classic import CLASSIC
 from palaestra.envs.arena.writers.naming import builder, full_name
 from palaestra.envs.arena.writers.writer import SpaceWriter, Writer

@@ -21,20 +21,20 @@ def console_for(json_file: Path | None) -> Console:
     return Console(stderr=json_file == STANDARD_OUTPUT)
 
 
-def check_writable(json_file: Path | None) -> None:
-    """Make the folder a JSON file shall lie in; a run of minutes must not end at a missing one.
+def check_writable(file: Path | None, option: str = "--json") -> None:
+    """Make the folder that the file of an option shall lie in; a run of minutes must not end at a missing one.
 
     Raises:
         UsageError: If nothing can be written there.
     """
-    if json_file is None or json_file == STANDARD_OUTPUT:
+    if file is None or file == STANDARD_OUTPUT:
         return
     try:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UsageError(f"--json {json_file}: the folder cannot be made ({error.strerror}). Name another.") from error
-    if json_file.is_dir() or not os.access(json_file.parent, os.W_OK):
-        raise UsageError(f"--json {json_file} must be a file in a folder that can be written to. Name another.")
+        raise UsageError(f"{option} {file}: the folder cannot be made ({error.strerror}). Name another.") from error
+    if file.is_dir() or not os.access(file.parent, os.W_OK):
+        raise UsageError(f"{option} {file} must be a file in a folder that can be written to. Name another.")
 
 
 def write(json_file: Path | None, value: Mapping[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """`palaestra tournament`: let players meet in an arena and rate them."""
 
-import os
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
@@ -94,7 +93,7 @@ def tournament(
     crash or a kill leaves a tournament that --resume goes on with.
     """
     check_writable(json)
-    _check_page(page)
+    check_writable(page, "--page")
     said = {
         "arena": arena,
         "players": tuple(players) if players else None,
@@ -120,18 +119,6 @@ def tournament(
             status.update("writing the page")
             write_page(page, result)
     _show(console_for(json), result, store.directory, page)
-
-
-def _check_page(page: Path | None) -> None:
-    """Make the folder the page shall lie in, before the games begin."""
-    if page is None:
-        return
-    try:
-        page.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--page {page}: the folder cannot be made ({error.strerror}). Name another.") from error
-    if page.is_dir() or not os.access(page.parent, os.W_OK):
-        raise UsageError(f"--page {page} must be a file in a folder that can be written to. Name another.")
 
 
 def _resumed(directory: Path, run: Path | None, said: dict[str, Any]) -> "tuple[Store, list[Agent]]":

@@ -60,10 +60,11 @@ class Speller:
 
     def _reply(self, request: Request) -> Sample:
         board = self.tokenizer.decode(request.context).rpartition("You are ")[2].partition(".\n")[2]
-        cells = [cell for cell in board if cell in "XO."][:9]
-        word = str(cells.index(".") + 1)
+        word = next(cell for cell in board if cell.isdigit())
         ids = np.array([*self.tokenizer.encode(word, add_special_tokens=False), self.tokenizer.eos_token_id], np.int32)
-        return Sample(ids, np.full(len(ids), -0.5, np.float32), FinishReason.STOP, np.full(len(ids), self.version))
+        return Sample(
+            ids, np.full(len(ids), -0.5, np.float32), FinishReason.STOP, np.full(len(ids), self.version, np.int32)
+        )
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_the_winner_is_paid_with_its_last_turn() -> None:
     assert [turn.reward for turn in lost.turns] == [0.0, -1.0]
     assert (won.verdict.status, lost.verdict.status) == (Status.CORRECT, Status.WRONG)
     assert (won.task, lost.task) == ("tic_tac_toe_v0/player_0", "tic_tac_toe_v0/player_1")
-    assert won.turns[1].observation == "You are X.\nX..\nO..\n..."
+    assert won.turns[1].observation == "You are X.\nX23\nO56\n789"
     assert type(won.turns[0].observation) is str
 
 

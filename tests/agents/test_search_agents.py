@@ -16,11 +16,12 @@ from palaestra.agents.search.player import key_of, once
 from palaestra.agents.search.specs import load_search
 from palaestra.envs import make
 from palaestra.envs.arena.game import GameArena
+from palaestra.envs.arena.games.alignment import Board
 from palaestra.envs.arena.games.connect_four import ConnectFour
 from palaestra.envs.arena.games.kuhn_poker import KuhnPoker
 from palaestra.envs.arena.games.leduc_poker import LeducPoker
 from palaestra.envs.arena.games.nim import Nim
-from palaestra.envs.arena.games.tic_tac_toe import Board, TicTacToe
+from palaestra.envs.arena.games.tic_tac_toe import TicTacToe
 from palaestra.envs.arena.rules import CHANCE, OVER
 from palaestra.envs.arena.table import Tabulated
 from palaestra.envs.errors import UnknownNameError, UsageError

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from palaestra.envs.arena import debate_v0
-from palaestra.envs.arena.arena import Fault
 from palaestra.envs.arena.dialogues.debate import Debate
 from palaestra.envs.arena.dialogues.questions import Question, Questions
 from palaestra.envs.arena.dialogues.revision import Revision
+from palaestra.envs.arena.talk import Fault
 from palaestra.envs.contracts import HOSTILE_ACTIONS
 from palaestra.envs.errors import InfrastructureError, UnknownNameError, UsageError
 from palaestra.envs.task import HELD_OUT_SHARE, Task

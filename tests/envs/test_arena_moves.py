@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from palaestra.envs.arena import game
-from palaestra.envs.arena.arena import Arena, Fault
+from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.catalogue import make_arena
 from palaestra.envs.arena.games.connect_four import ConnectFour
 from palaestra.envs.arena.games.kuhn_poker import KuhnPoker
 from palaestra.envs.arena.moves import illegal_policy, read_move
+from palaestra.envs.arena.talk import Fault
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.verdict import Status
 

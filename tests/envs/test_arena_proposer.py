@@ -3,36 +3,18 @@
 import numpy as np
 import pytest
 from palaestra.envs.arena import proposer_solver_v0
-from palaestra.envs.arena.arena import Fault
-from palaestra.envs.arena.dialogues.proposals import BadTaskError, Kind, Payment, after_duplicates
+from palaestra.envs.arena.dialogues.proposals import Payment, after_duplicates
 from palaestra.envs.arena.dialogues.proposing import ProposerSolver
 from palaestra.envs.arena.dialogues.sums import Sums
+from palaestra.envs.arena.talk import Fault
 from palaestra.envs.contracts import HOSTILE_ACTIONS
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.math.arithmetic import Arithmetic
 from palaestra.envs.verdict import Status
 from pettingzoo.test import api_test, parallel_api_test, seed_test
+from proposing import play, propose, refusal
 
 KINDS = ["arithmetic", "deduction", "abduction", "induction"]
-
-
-def _task(program: str, *inputs: str) -> str:
-    return "\n".join([f"```python\n{program}\n```", *(f"```input\n{given}\n```" for given in inputs)])
-
-
-def _refusal(kind: Kind, text: str) -> Status:
-    with pytest.raises(BadTaskError) as refused:
-        kind.read(text)
-    return refused.value.status
-
-
-def _play(arena: ProposerSolver, *texts: str) -> list[float]:
-    arena.reset(seed=0)
-    for text in texts:
-        assert not arena.over
-        arena.step(text)
-    assert arena.over
-    return list(arena.rewards.values())
 
 
 def test_it_keeps_pettingzoos_contract(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,16 +39,16 @@ def test_it_keeps_pettingzoos_contract(capsys: pytest.CaptureFixture[str]) -> No
 )
 def test_what_a_task_pays(answers: list[str], absolute_zero: float, r_zero: float) -> None:
     solvers = [float(answer == "85") for answer in answers]
-    assert _play(proposer_solver_v0.raw_env(), "37+48", *answers) == [absolute_zero, *solvers]
-    assert _play(proposer_solver_v0.raw_env(pay="r_zero"), "37+48", *answers) == [r_zero, *solvers]
+    assert play(proposer_solver_v0.raw_env(), "37+48", *answers) == [absolute_zero, *solvers]
+    assert play(proposer_solver_v0.raw_env(pay="r_zero"), "37+48", *answers) == [r_zero, *solvers]
 
 
 @pytest.mark.parametrize(("pay", "unreadable", "invalid"), [("absolute_zero", -1.0, -0.5), ("r_zero", 0.0, 0.0)])
 def test_what_no_task_costs(pay: str, unreadable: float, invalid: float) -> None:
     arena = proposer_solver_v0.raw_env(pay=pay, solvers=2)
-    assert _play(arena, "What is love?") == [unreadable, 0.0, 0.0]
+    assert play(arena, "What is love?") == [unreadable, 0.0, 0.0]
     assert arena.infos["player_0"]["verdict"].status is Status.UNPARSED
-    assert _play(arena, "37+480") == [invalid, 0.0, 0.0]
+    assert play(arena, "37+480") == [invalid, 0.0, 0.0]
     assert arena.infos["player_0"]["verdict"].status is Status.ILLEGAL
     # Who had nothing to solve has no reward, not one of 0.
     assert not any(arena.infos[f"player_{seat}"]["verdict"].valid for seat in (1, 2))
@@ -103,8 +85,8 @@ def test_a_proposer_may_try_again() -> None:
     arena.step("8/2")
     arena.step("4")
     assert list(arena.rewards.values()) == [0.0, 1.0]
-    assert _play(arena, "what?", "7/2") == [-0.5, 0.0]
-    assert _play(arena, "7/2", "what?") == [-1.0, 0.0]
+    assert play(arena, "what?", "7/2") == [-0.5, 0.0]
+    assert play(arena, "7/2", "what?") == [-1.0, 0.0]
     assert arena.illegal_moves == [2, 0]
 
 
@@ -132,7 +114,7 @@ def test_no_solver_is_told_what_another_said_nor_the_answer(kind: str) -> None:
     waiting = arena.observe("player_2")
     program = f"# {secret}\ndef f(x):\n    '{secret}'\n    return x * 13"
     inputs = ("703", "2", "3", "4") if kind == "induction" else ("703",)
-    arena.step("40+51" if kind == "arithmetic" else _task(program, *inputs))
+    arena.step("40+51" if kind == "arithmetic" else propose(program, *inputs))
     assert waiting != arena.observe("player_2")
     told = arena.observe("player_2")
     assert arena.proposal is not None
@@ -184,7 +166,7 @@ def test_expressions_agree_with_python() -> None:
         except ZeroDivisionError:
             exact = None
         if exact is None:
-            assert _refusal(kind, text) is Status.ILLEGAL
+            assert refusal(kind, text) is Status.ILLEGAL
         else:
             read += 1
             assert kind.read(text).reference == exact
@@ -214,11 +196,11 @@ def _ends(text: str) -> list[int]:
     ],
 )
 def test_what_is_no_expression(text: str, status: Status) -> None:
-    assert _refusal(Sums(), text) is status
+    assert refusal(Sums(), text) is status
 
 
 def test_only_the_allowed_signs_count() -> None:
-    assert _refusal(Sums(operations="+"), "3*4") is Status.ILLEGAL
+    assert refusal(Sums(operations="+"), "3*4") is Status.ILLEGAL
     assert Sums(operations="*").read("3×4").reference == 12
 
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
-from palaestra.envs.arena.arena import Arena, Told
+from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.dialogues.questions import Question, Questions
 from palaestra.envs.arena.dialogues.speech import quoted, tidy
+from palaestra.envs.arena.talk import Told
 from palaestra.envs.errors import UsageError
 from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status, Verdict

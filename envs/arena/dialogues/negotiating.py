@@ -4,11 +4,11 @@ import re
 from typing import Final
 
 import numpy as np
-from palaestra.envs.arena.arena import Told
 from palaestra.envs.arena.dialogues.bargain import Negotiation
 from palaestra.envs.arena.dialogues.speech import quoted, tidy
 from palaestra.envs.arena.game import GameArena
 from palaestra.envs.arena.moves import read_move
+from palaestra.envs.arena.talk import Told
 from palaestra.envs.errors import UsageError
 from palaestra.envs.verdict import Status, Verdict
 

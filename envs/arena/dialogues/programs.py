@@ -6,6 +6,7 @@ spelling, by its syntax tree, without comments and docstrings, which could say t
 Source: Zhao et al. 2025, "Absolute Zero: reinforced self-play reasoning with zero data".
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Final
@@ -79,9 +80,9 @@ class _Programs(Kind):
         reference = literal(outputs[0]) if self.most == 1 else key
         return Proposal(self.ask(program, calls, outputs, message), reference, key, program, calls, outputs)
 
+    @abstractmethod
     def ask(self, program: str, calls: Calls, outputs: Sequence[Value], message: str) -> str:
         """Return what solvers are shown."""
-        raise NotImplementedError
 
     def _vetted(self, program: str, inputs: Sequence[str]) -> tuple[str, Calls]:
         outcome = self.sandbox.run(CallJob(_VETTING, "vet", [(program, list(inputs))], self.limits))

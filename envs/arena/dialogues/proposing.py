@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from palaestra.envs.arena.arena import Arena, IllegalMoveError, Told
+from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.dialogues.proposals import BadTaskError, Kind, Payment, Proposal
 from palaestra.envs.arena.moves import Illegal
+from palaestra.envs.arena.talk import IllegalMoveError, Told
 from palaestra.envs.errors import UsageError
 from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status, Verdict

@@ -1,10 +1,11 @@
 """Answers revised in the light of others': everybody answers, reads the others' answers, and answers again."""
 
 import numpy as np
-from palaestra.envs.arena.arena import Arena, Told
+from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.dialogues.debate import check_size, room
 from palaestra.envs.arena.dialogues.questions import Questions
 from palaestra.envs.arena.dialogues.speech import quoted, tidy
+from palaestra.envs.arena.talk import Told
 from palaestra.envs.errors import UsageError
 from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status, Verdict

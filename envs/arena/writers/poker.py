@@ -1,5 +1,6 @@
 """Writers of PettingZoo's poker games, which are RLCard's."""
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -21,9 +22,9 @@ class PokerWriter(Writer):
 
     zero_sum, instant = True, True
 
+    @abstractmethod
     def _seen(self, env: Any, seat: int) -> str:
         """Return the cards that a seat sees."""
-        raise NotImplementedError
 
     def tell(self, env: Any, agent: str, observation: Any) -> str:  # noqa: D102
         # The observation mixes up hand and board, so the game is asked, for this seat alone.
