@@ -31,7 +31,7 @@ def figures() -> str:
     cases = rollout["against_generate"]
     judging, mutants, soak = result("judge_throughput"), result("humaneval_mutants"), result("sandbox_soak")
     equality, synthesis = result("math_equality"), result("synthesis")
-    steps, tournament = result("arena_steps"), result("tournament")
+    steps, tournament, spiral = result("arena_steps"), result("tournament"), result("spiral")
     text, many = steps["text"], steps["many_at_once"]
     coverage = [league["coverage"]["ratings"]["mean"] for league in tournament["leagues"].values()]
     order = [league["kendall_tau"]["likelihood"]["mean"] for league in tournament["leagues"].values()]
@@ -120,6 +120,13 @@ def figures() -> str:
             f"{tournament['rating']['seconds']:.1f} s; {min(coverage):.0%} to {max(coverage):.0%}; "
             f"{min(order):.2f} to {max(order):.2f}".replace("%", " %"),
             "benchmarks/tournament.py",
+        ),
+        (
+            "self-play in Kuhn poker from a newborn policy, seeds 0 to 2: exploitability in chips (random play 0.458)",
+            f"{interval(spiral['role']['exploitability_before'])} before, {interval(spiral['role']['exploitability'])} "
+            f"after {spiral['role']['seconds']['mean']:.0f} s; without roles "
+            f"{interval(spiral['shared']['exploitability'])}",
+            "benchmarks/spiral.py",
         ),
     ]
     lines = ["| what | figure (95 % interval) | command |", "|---|---|---|"]
