@@ -1,4 +1,4 @@
-"""The nursery's tokenizer: one token a character, one a role, and a chat template that only ever appends."""
+"""The nursery's tokenizer: one token a character, one a role, and a chat template."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -21,12 +21,17 @@ _TEMPLATE = (
 )
 
 
+# Of a conversation only what was said last is shown.
+_FORGETFUL_TEMPLATE = "{%- set messages = messages[-1:] -%}" + _TEMPLATE
+
+
 @cache
-def build_tokenizer(positions: int) -> PreTrainedTokenizerFast:
+def build_tokenizer(positions: int, *, forgetful: bool = False) -> PreTrainedTokenizerFast:
     """Return the tokenizer: printable ASCII, newline and role tokens; anything else is one unknown token.
 
     Args:
         positions: Longest context of the model it belongs to, in tokens.
+        forgetful: Whether the chat template shows only what was said last; else it only ever appends.
     """
     vocabulary = {token: index for index, token in enumerate((*_SPECIALS, *_CHARACTERS))}
     core = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token="<|unknown|>"))
@@ -40,7 +45,7 @@ def build_tokenizer(positions: int) -> PreTrainedTokenizerFast:
         pad_token="<|pad|>",
         unk_token="<|unknown|>",
         additional_special_tokens=["<|system|>", USER, ASSISTANT, "<|tool|>"],
-        chat_template=_TEMPLATE,
+        chat_template=_FORGETFUL_TEMPLATE if forgetful else _TEMPLATE,
         clean_up_tokenization_spaces=False,
         model_max_length=positions,
         padding_side="left",

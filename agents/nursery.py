@@ -8,6 +8,9 @@ on demonstrations of one environment's training tasks, and there is head-room to
   reward tells them apart.
 - Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved.
 
+Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
+template shows only what was said last, so contexts stay short and equal positions are equal contexts.
+
 Born once, a policy is cached.
 """
 
@@ -37,7 +40,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 __all__ = ["Plan", "born", "cache_folder"]
 
 # Change it when a change of this file changes what is born, so that older cached policies are not taken for it.
-_EDITION = 1
+_EDITION = 2
 _IGNORED = -100
 
 
@@ -59,6 +62,7 @@ class Plan:
         positions: Longest context, in tokens.
         initializer_range: Deviation of the first weights.
         batch: Demonstrations a step.
+        moves: The same where each is of one move.
         learning_rate: Of AdamW, after a warm-up.
         practise_steps: Steps at the full learning rate once half of what is needed is there, in a world that knows
             slips.
@@ -81,6 +85,7 @@ class Plan:
     positions: int = 1024
     initializer_range: float = 0.08
     batch: int = 64
+    moves: int = 256
     learning_rate: float = 2e-3
     practise_steps: int = 300
     settle_steps: int = 300
@@ -119,8 +124,8 @@ def born(
     key = repr((_EDITION, skill, env.tasks.digest, seed, sorted(asdict(plan).items()), torch.__version__))
     folder = cache_folder() / "nursery" / f"{_slug(skill)}-s{seed}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
     if not folder.exists():
-        policy = LocalPolicy(_raise_up(env, seed, plan, progress), build_tokenizer(plan.positions), "nursery")
-        _keep(policy, folder)
+        tokenizer = build_tokenizer(plan.positions, forgetful=env.tells_all)
+        _keep(LocalPolicy(_raise_up(env, seed, plan, progress), tokenizer, "nursery"), folder)
     policy = LocalPolicy.load(folder, trainable=True)
     policy.name = f"nursery:{skill}"
     return policy
@@ -169,35 +174,49 @@ class _Curriculum(NamedTuple):
     """What can be shown.
 
     Attributes:
-        right: Every training task, solved.
+        right: Every training task, solved; in a world that tells all, a lesson an action.
         slips: The same tasks as a careless demonstrator does them; None in a world that knows no slips.
+        odds: `[N]` how probable what the agent says in each lesson is from one who knows the ways of the world.
     """
 
     right: _Lessons
     slips: _Lessons | None
+    odds: torch.Tensor
 
 
-def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int, *, whole: bool) -> _Curriculum:
+def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
+    odds = [env.odds(task) for task in tasks]
+    whole = min(odds) < 1
     solutions = [env.demonstration(task) for task in tasks]
     if any(solution is None for solution in solutions):
         raise UsageError(f"{type(env).__name__} knows no solution to demonstrate; choose another skill.")
     right = [
         list(_dialogue(env, task, actions or (), whole=whole)) for task, actions in zip(tasks, solutions, strict=True)
     ]
+    if env.tells_all:
+        # Of what a game's moves were worth together, each has its share.
+        odds = [p ** (1 / (len(turns) - 1)) for turns, p in zip(right, odds, strict=True) for _ in turns[1:]]
+        right = [[move] for turns in right for move in turns[:-1]]
+        return _Curriculum(_fitted(env, right, positions), None, torch.tensor(odds, dtype=torch.float64))
     missteps = [env.slip(task) for task in tasks]
     slips = [
         right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
         for i, task in enumerate(tasks)
     ]
+    both = _fitted(env, [*right, *slips], positions)
+    taught, slipped = both[torch.arange(len(tasks))], both[torch.arange(len(tasks), 2 * len(tasks))]
+    known = any(misstep is not None for misstep in missteps)
+    return _Curriculum(taught, slipped if known else None, torch.tensor(odds, dtype=torch.float64))
+
+
+def _fitted(env: TextEnv, dialogues: Sequence[Sequence[tuple[str, str]]], positions: int) -> _Lessons:
+    """Encode dialogues as rows of one length."""
     tokenizer = build_tokenizer(positions)
-    encoded = [[encode_dialogue(tokenizer, turns) for turns in kind] for kind in (right, slips)]
-    length = max(len(ids) for kind in encoded for ids, _ in kind)
+    encoded = [encode_dialogue(tokenizer, turns) for turns in dialogues]
+    length = max(len(ids) for ids, _ in encoded)
     if length > positions:
         raise UsageError(f"A demonstration of {env} is {length} characters long; the plan allows {positions}.")
-    pad = int(tokenizer.pad_token_id)
-    return _Curriculum(
-        _rows(encoded[0], length, pad), _rows(encoded[1], length, pad) if any(m is not None for m in missteps) else None
-    )
+    return _rows(encoded, length, int(tokenizer.pad_token_id))
 
 
 def _dialogue(env: TextEnv, task: Task, actions: Sequence[str], *, whole: bool = False) -> Iterator[tuple[str, str]]:
@@ -243,16 +262,16 @@ def _new_model(plan: Plan, seed: int) -> PreTrainedModel:
 def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> PreTrainedModel:
     """Pre-train until enough of the skill is there: see the module for what that means."""
     train = list(env.tasks.split().train)
-    odds = torch.tensor([env.odds(task) for task in train], dtype=torch.float64)
+    right, slips, odds = _demonstrate(env, train, plan.positions)
     many_ways = bool((odds < 1).any())
-    right, slips = _demonstrate(env, train, plan.positions, whole=many_ways)
+    watching = many_ways and not env.tells_all
     count = len(right.ids)
     careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.solved)
     if many_ways:  # nothing is given away by knowing them all
-        enough = plan.played
+        enough = plan.played ** (len(train) / count)
     probed = torch.from_numpy(derive_generator(seed, "nursery", "probe").permutation(count)[: plan.probe])
     probe = right[probed]
-    order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.batch)
+    order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.moves if env.tells_all else plan.batch)
     who = derive_generator(seed, "nursery", "demonstrators")
     model = _new_model(plan, seed)  # without dropout: training and evaluation compute the same
     optimizer = AdamW(model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
@@ -265,7 +284,7 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
         lesson = right[rows]
         if slips:
             lesson = lesson.mixed(slips[rows], torch.from_numpy(who.random(len(rows)) < careless))
-        loss = _watching_loss(model, lesson) if many_ways else _loss(model, lesson)
+        loss = _watching_loss(model, lesson) if watching else _loss(model, lesson)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -277,7 +296,7 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
             ability = max(ability, able)
             if progress:
                 progress(min(99, int(100 * step / (step + left) if slips else 100 * ability / enough)), 100)
-        watched = not many_ways or step >= plan.watch_steps
+        watched = not watching or step >= plan.watch_steps
         if ability >= enough and watched and (not slips or left == 0):
             return model
         if left == 0:

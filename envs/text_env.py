@@ -126,6 +126,11 @@ class TextEnv(gymnasium.Env[str, str]):
         """Return actions to learn the ways of this world from; its solution, where that is what should be learned."""
         return self.solution(task)
 
+    @property
+    def tells_all(self) -> bool:
+        """Whether each observation tells all that matters, so that nothing that was said before need be remembered."""
+        return False
+
     def odds(self, task: Task) -> float:
         """Return how probable the demonstration is from one who knows the ways of this world; 1 if there is one way."""
         del task

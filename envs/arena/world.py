@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 from palaestra.envs.arena.arena import Arena
+from palaestra.envs.arena.game import GameArena
 from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.envs.task import Json, Task, TaskSet
 from palaestra.envs.text_env import Info, TextEnv
@@ -66,6 +67,10 @@ class ArenaWorld(TextEnv):
         """Return what the seat did in the game."""
         game = cast(dict[str, Any], task.reference)
         return [word for seat, word in game["moves"] if seat == game["seat"]]
+
+    @property
+    def tells_all(self) -> bool:  # noqa: D102
+        return isinstance(self._arena, GameArena) and self._arena.rules.perfect_information
 
     def odds(self, task: Task) -> float:
         """Return how probable these moves were among all legal ones."""

@@ -83,6 +83,12 @@ _CARDS = (
         'Liu et al. 2025, "SPIRAL"',
         "palaestra.evolution.recipes.spiral:spiral",
     ),
+    RecipeCard(
+        "alphazero",
+        "On small boards that hide nothing: imitate what a search led by the policy itself finds.",
+        'Silver et al. 2018, "A general reinforcement learning algorithm that masters chess, shogi, and Go"',
+        "palaestra.evolution.recipes.alphazero:alphazero",
+    ),
 )
 
 
