@@ -122,8 +122,8 @@ class Crew:
                 work.future.set_exception(
                     StuckError(
                         f"{work.who} has been waited for since {since:%Y-%m-%d %H:%M:%S %Z}, longer than the "
-                        f"{seconds:g} s that a call may take; it was left to itself. Mend what does not answer, or allow it more: "
-                        "Rollout(step_seconds=...)."
+                        f"{seconds:g} s that a call may take; it was left to itself. Mend what does not answer, or "
+                        "allow it more: Rollout(step_seconds=...)."
                     )
                 )
 

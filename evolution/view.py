@@ -1,7 +1,7 @@
 """What the loop tells whoever watches. The loop never prints: it calls these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -36,6 +36,7 @@ class StepRecord:
         tokens: Tokens sampled.
         seconds: Wall-clock of the step by phase.
         metrics: What the update reported.
+        pace: What limits the run, see `palaestra.evolution.pace`.
     """
 
     step: int
@@ -48,6 +49,7 @@ class StepRecord:
     tokens: int
     seconds: Mapping[Phase, float]
     metrics: Mapping[str, float]
+    pace: Mapping[str, float] = field(default_factory=dict)
 
 
 class View(Protocol):
