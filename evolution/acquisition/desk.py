@@ -139,14 +139,19 @@ class Desk:
         with self._changed:
             if not self._wanted(job):
                 raise AbandonedError(f"{job.assignment.id} is no longer wanted.")
-            if len(versions):
-                oldest = int(versions.min())
-                job.oldest = oldest if job.oldest is None else min(job.oldest, oldest)
-                # An engine may answer long after the weights have changed.
-                if oldest < self._version - self._bounds.staleness:
-                    self._drop([self._open[job.group]])
-                    self._hand_out()
-                    raise AbandonedError(f"{job.assignment.id} has become too old.")
+            if len(versions) == 0:
+                return
+            oldest, newest = int(versions.min()), int(versions.max())
+            job.oldest = oldest if job.oldest is None else min(job.oldest, oldest)
+            # An engine may have been at work on the answer while the weights changed.
+            if job.oldest < self._version - self._bounds.staleness:
+                self._drop([self._open[job.group]])
+                self._hand_out()
+                raise AbandonedError(f"{job.assignment.id} has become too old.")
+            if self._bounds.restarts and job.oldest < newest:
+                self._play_anew(job)
+                self._hand_out()
+                raise AbandonedError(f"{job.assignment.id} is played anew.")
 
     def ended(self, job: Job, episode: Episode) -> None:
         """Hand in an episode; it is passed over if nobody waits for it any more."""
@@ -204,11 +209,9 @@ class Desk:
             least = version - self._bounds.staleness
             self._drop([group for group in (*self._open.values(), *self._ready) if group.oldest < least])
             if self._bounds.restarts:
-                for group in self._open.values():
-                    for attempt, job in list(group.jobs.items()):
-                        if job.oldest is not None:
-                            group.jobs[attempt] = Job(job.group, job.assignment)
-                            self._waiting.append(group.jobs[attempt])
+                for job in [job for group in self._open.values() for job in group.jobs.values()]:
+                    if job.oldest is not None:
+                        self._play_anew(job)
             self._hand_out()
 
     def fail(self, error: BaseException) -> None:
@@ -227,6 +230,11 @@ class Desk:
     def _wanted(self, job: Job) -> bool:
         group = self._open.get(job.group)
         return group is not None and group.jobs.get(job.assignment.attempt) is job
+
+    def _play_anew(self, job: Job) -> None:
+        again = Job(job.group, job.assignment)
+        self._open[job.group].jobs[job.assignment.attempt] = again
+        self._waiting.append(again)
 
     def _teaches(self, group: _Group) -> bool:
         return self._bounds.rounds == 1 or is_informative([group.episodes[a] for a in sorted(group.episodes)])
