@@ -8,12 +8,9 @@ from palaestra.agents.attending import Meter
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import IntArray
 from palaestra.envs.errors import ContractError
-from palaestra.evolution.view import Phase
+from palaestra.evolution.view import SHARE, Phase
 
-__all__ = ["SHARE", "Pace", "lags", "refuse_stale"]
-
-SHARE = "share_of_seconds/"
-"""What names of figures begin with that are shares of a step's wall-clock."""
+__all__ = ["Pace", "lags", "refuse_stale"]
 
 
 class Pace:

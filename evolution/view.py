@@ -7,7 +7,10 @@ from typing import Protocol
 
 from palaestra.evolution.evaluation.record import Evaluation
 
-__all__ = ["Phase", "Silent", "StepRecord", "View"]
+__all__ = ["SHARE", "Phase", "Silent", "StepRecord", "View"]
+
+SHARE = "share_of_seconds/"
+"""What names of figures begin with that are shares of a step's wall-clock."""
 
 
 class Phase(StrEnum):

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from palaestra.evolution.pace import SHARE
 from palaestra.evolution.report.words import whole_share
+from palaestra.evolution.view import SHARE
 
 __all__ = ["limits"]
 
