@@ -3,7 +3,10 @@
 Groups are numbered; group `n` is the same task, with the same seeds, in every run of a seed, whichever group ends
 first. No more groups are begun than the bound on staleness lets be learned from: with G groups a step and a bound of N,
 the step at hand needs G groups and each of the next N steps G more, so at most `(N + 1) G` groups are begun and not yet
-learned from. What ends too late all the same, overtaken by others, is dropped and counted.
+learned from. And what would only lie there and grow old is not begun either: what is ready, and what was begun with the
+weights of now, are together no more than the step at hand and the next one need. So N is how long a group may take, not
+how old experience becomes where playing is faster than learning. What ends too late all the same, overtaken by others,
+is dropped and counted.
 """
 
 import threading
@@ -80,6 +83,7 @@ class _Group:
     number: int
     env: str
     size: int
+    begun: int  # version of the weights
     jobs: dict[int, Job] = field(default_factory=dict)  # those that are being played, by attempt
     episodes: dict[int, Episode] = field(default_factory=dict)
     ages: list[int] = field(default_factory=list)  # oldest version of each episode that ended
@@ -260,15 +264,17 @@ class Desk:
 
     def _begin_group(self) -> bool:
         """Begin the next group, if it would be learned from in time."""
-        ahead, bounds = (self._bounds.staleness + 1) * self._bounds.groups, self._bounds
-        teach = sum(group.teaches for group in self._ready)
-        if self._env is None or len(self._open) + teach + self._taken >= ahead:
+        bounds = self._bounds
+        ahead = (bounds.staleness + 1) * bounds.groups
+        at_hand = self._taken + sum(group.teaches for group in self._ready)
+        young = sum(group.begun == self._version for group in self._open.values())
+        if self._env is None or at_hand + len(self._open) >= ahead or at_hand + young >= 2 * bounds.groups:
             return False
         if len(self._open) + len(self._ready) >= bounds.rounds * ahead:
             return False
         number = next(self._numbers)
         attempts = self._draw(self._env, number)
-        group = self._open[number] = _Group(number, self._env, len(attempts))
+        group = self._open[number] = _Group(number, self._env, len(attempts), self._version)
         for assignment in attempts:
             group.jobs[assignment.attempt] = Job(number, assignment)
         self._waiting.extend(group.jobs.values())

@@ -83,18 +83,36 @@ def test_nothing_is_begun_that_could_not_be_learned_from_in_time() -> None:
     assert players.groups() == [0, 1, 2, 3, 4, 5]
 
 
+def test_a_larger_bound_is_for_groups_that_take_long_and_not_for_a_longer_queue() -> None:
+    at = desk(groups=2, staleness=3)
+    players = begun(at)
+    assert players.groups() == [0, 1, 2, 3], "this step and the next"
+    players.end(0, 0)
+    players.end(1, 0)
+    at.gather("one")
+    at.updated(1)
+    assert players.groups() == [0, 1, 2, 3, 4, 5, 6, 7], "2 and 3 take long, and hold up nobody"
+    for number in range(4, 8):
+        players.end(number, 1)
+    assert at.gather("one").groups == [4, 5]
+    at.updated(2)
+    assert players.groups()[-1] == 9, "two are ready and two are played; what takes long is not counted"
+
+
 def test_a_step_takes_what_has_ended_whole_and_the_oldest_first() -> None:
-    at = desk(groups=1, staleness=2)
+    at = desk(groups=2, staleness=2)
     players = begun(at)
     (half,) = [job for job in players.jobs if job.group == 0 and job.assignment.attempt == 0]
     at.ended(half, episode(half.assignment, 0, 1.0))
-    players.end(2, 1)
+    players.end(2, 2)
+    players.end(3, 1)
     players.end(1, 0)
     batch = at.gather("one")
-    assert batch.groups == [1]
-    assert [e.id for e in batch.episodes] == ["one/g1/a0", "one/g1/a1"]
+    assert batch.groups == [1, 3]
+    assert [e.id for e in batch.episodes] == [f"one/g{group}/a{attempt}" for group in (1, 3) for attempt in (0, 1)]
     at.updated(1)
-    assert at.gather("one").groups == [2]
+    players.end(4, 1)
+    assert at.gather("one").groups == [2, 4]
 
 
 def test_groups_that_teach_nothing_are_taken_and_replaced() -> None:
