@@ -1,60 +1,27 @@
 """Playing while learning: real runs with a tiny policy in a world whose steps take a while."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from palaestra.agents.alphabet import build_tokenizer
+from ahead_runs import ATTEMPTS, ENV, GROUPS, learned, newborn_policy, settings
 from palaestra.agents.rollout import Rollout
 from palaestra.agents.twin import Twin
 from palaestra.envs.errors import InfrastructureError, UsageError
 from palaestra.evolution.acquisition.groups import SampleGroups
 from palaestra.evolution.evolve import Interrupted, evolve, resume
 from palaestra.evolution.objective import Objective
-from palaestra.evolution.pace import lags, refuse_stale
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.view import Silent, StepRecord
-from transformers import LlamaConfig, LlamaForCausalLM
-
-ENV = "late_worlds:late/Say-v0"
-GROUPS, ATTEMPTS = 4, 4
 
 
 @pytest.fixture(scope="module")
 def newborn(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("newborn")
-    tokenizer = build_tokenizer(256)
-    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, **sizes, **ids))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return f"local:{folder}"
-
-
-def settings(**changes: object) -> dict[str, object]:
-    return {
-        "steps": 12,
-        "evaluate_every": 100,
-        "checkpoint_every": 4,
-        "acquire.groups": GROUPS,
-        "acquire.attempts": ATTEMPTS,
-        "acquire.sampling.max_tokens": 3,
-        "evaluate.tasks": 4,
-        "evaluate.sampling.max_tokens": 3,
-        **{name.replace("__", "."): value for name, value in changes.items()},
-    }
+    return newborn_policy(tmp_path_factory.mktemp("newborn"))
 
 
 def run(place: Path, policy: str, staleness: int, env: str = ENV, view: object = None, **changes: object) -> Result:
@@ -69,15 +36,6 @@ def run(place: Path, policy: str, staleness: int, env: str = ENV, view: object =
         settings=settings(**changes),
         staleness=staleness,
     )
-
-
-def learned(place: Path) -> dict[int, list[int]]:
-    """By step, by how many versions each token that was learned from was behind."""
-    lived, found = Run.open(place, read_only=True), {}
-    for row in lived.lineage():
-        episodes = [e for e in lived.experience.read(row["experience"]) if e.id in set(row["learned_from"])]
-        found[row["step"]] = lags(episodes, row["version_before"]).tolist()
-    return found
 
 
 @pytest.mark.parametrize(("staleness", "partial"), [(1, "keep"), (3, "keep"), (3, "drop")])
@@ -177,8 +135,8 @@ def test_while_nobody_learns_no_more_is_played_than_may_be_learned_from(
 
     run(tmp_path / "run", newborn, 2, steps=3, acquire__rounds=1, view=Watched(dawdle))
     assert seen[0] == seen[1], "it played on with nobody to learn from it"
-    # Two steps have learned, and what two more need is ready; two requests an episode.
-    assert seen[0] == (2 + 2) * GROUPS * ATTEMPTS * 2
+    # Two steps have learned; what two more need is ready, or three, as the bound allows. Two requests an episode.
+    assert (2 + 2) * GROUPS * ATTEMPTS * 2 <= seen[0] <= (2 + 3) * GROUPS * ATTEMPTS * 2
 
 
 def test_a_world_that_never_answers_costs_its_own_episodes_only(
@@ -253,59 +211,3 @@ def test_what_cannot_be_played_ahead_is_refused_before_anything_is_made(tmp_path
     with pytest.raises(UsageError, match="partial"):
         find_recipe("grpo", {"acquire.partial": "sometimes"})
     assert SampleGroups().partial == "keep"
-
-
-def command(newborn: str, place: Path, steps: int, seconds: float) -> list[str]:
-    options = settings(steps=steps, checkpoint_every=3)
-    chosen = [word for key, value in options.items() for word in ("--set", f"{key}={value}")]
-    palaestra = [sys.executable, "-c", "from palaestra.evolution.cli import main; main()"]
-    env = f"{ENV}?seconds={seconds}"
-    return [*palaestra, "evolve", "--staleness", "2", "--policy", newborn, "--env", env, "--run", str(place), *chosen]
-
-
-def start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
-    with log.open("ab") as out:
-        return subprocess.Popen(arguments, stdout=out, stderr=out, env=environment)
-
-
-def wait_for(process: subprocess.Popen[bytes], place: Path, shards: int) -> None:
-    while process.poll() is None and len(list((place / "experience").glob("step-*.parquet"))) < shards:
-        time.sleep(0.01)
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_the_process_soon_and_leaves_a_run_that_goes_on(tmp_path: Path, newborn: str) -> None:
-    place, log = tmp_path / "run", tmp_path / "log"
-    process = start(command(newborn, place, 1000, 0.05), log)
-    wait_for(process, place, 4)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 130, log.read_text()[-3000:]
-    assert "Continue with" in log.read_text()
-
-
-@pytest.mark.slow
-def test_a_run_killed_again_and_again_counts_everything_once(tmp_path: Path, newborn: str) -> None:
-    place, log, generator = tmp_path / "run", tmp_path / "log", np.random.default_rng(0)
-    arguments, steps = command(newborn, place, 30, 0.01), 30
-    for kill in range(5):
-        process = start(arguments, log)
-        wait_for(process, place, 1 + 5 * kill)
-        time.sleep(float(generator.uniform(0, 0.3)))
-        process.kill()
-        assert process.wait() == -signal.SIGKILL, log.read_text()[-3000:]
-        arguments = [*arguments[:3], "evolve", "--resume", str(place)]
-    assert start(arguments, log).wait() == 0, log.read_text()[-3000:]
-    lived = Run.open(place, read_only=True)
-    lived.experience.check_ids()
-    episodes = list(lived.experience.episodes())
-    assert lived.experience.shards() == [f"step-{step:06d}" for step in range(1, steps + 1)]
-    assert lived.result is not None
-    assert lived.result["episodes"] == len(episodes) == len({e.id for e in episodes})
-    names = [name for row in lived.lineage() for name in row["learned_from"]]
-    assert len(names) == len(set(names)) == lived.result["episodes_used"]
-    assert set(Counter(e.group for e in episodes).values()) == {ATTEMPTS}
-    behind = learned(place)
-    assert max(lag for of_step in behind.values() for lag in of_step) <= 2
-    for row in lived.lineage():
-        refuse_stale(lived.experience.read(row["experience"]), row["version_before"], 2)
