@@ -2,21 +2,31 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from ahead_runs import ATTEMPTS, ENV, GROUPS, learned, newborn_policy, settings
+from palaestra.agents.local import LocalPolicy
+from palaestra.agents.policy import FinishReason, Request, Sample, Sampling
 from palaestra.agents.rollout import Rollout
+from palaestra.agents.specs import load_agent
 from palaestra.agents.twin import Twin
-from palaestra.envs.errors import InfrastructureError, UsageError
+from palaestra.envs.errors import ContractError, InfrastructureError, UsageError
+from palaestra.evolution.acquisition.ahead import Ahead
 from palaestra.evolution.acquisition.groups import SampleGroups
 from palaestra.evolution.evolve import Interrupted, evolve, resume
+from palaestra.evolution.experience import ExperienceStore
 from palaestra.evolution.objective import Objective
+from palaestra.evolution.pace import lags, refuse_stale
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.view import Silent, StepRecord
+from palaestra.evolution.yard import Yard
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +204,67 @@ def test_an_interrupted_run_goes_on_and_plays_nothing_twice(tmp_path: Path, newb
     assert [row["step"] for row in train] == list(range(1, 13))
     assert sum(row["used"] for row in train) == result.used
     assert max(lag for of_step in learned(tmp_path / "run").values() for lag in of_step) <= 2
+
+
+class Engine:
+    """A policy as servers have it: answers one by one from a thread, and takes weights in mid-reply."""
+
+    def __init__(self, policy: LocalPolicy) -> None:
+        self.name, self.tokenizer, self.context_limit = "engine", policy.tokenizer, policy.context_limit
+        self.version = policy.version
+        self.threads = ThreadPoolExecutor(1)
+
+    def sample(self, requests: list[Request]) -> list[Sample]:
+        raise AssertionError("a continuous policy is asked one by one")
+
+    def take(self, weights: Mapping[str, torch.Tensor], version: int) -> None:
+        assert weights
+        self.version = version
+
+    def submit(self, request: Request) -> Future[Sample]:
+        return self.threads.submit(self.answer)
+
+    def answer(self) -> Sample:
+        versions = []
+        for _ in range(3):
+            time.sleep(0.001)
+            versions.append(self.version)
+        ids = np.array([*self.tokenizer.encode("ab", add_special_tokens=False), self.tokenizer.eos_token_id], np.int32)
+        return Sample(ids, np.zeros(3, np.float32), FinishReason.STOP, np.array(versions, np.int32))
+
+
+def test_any_engine_that_takes_weights_can_sample(tmp_path: Path, newborn: str) -> None:
+    agent = load_agent(newborn, sampling=Sampling(max_tokens=3), trainable=True)
+    policy = agent.policy
+    assert isinstance(policy, LocalPolicy)
+    yard = Yard(Rollout(agent), seed=1)
+    groups = SampleGroups(GROUPS, ATTEMPTS, Sampling(max_tokens=3))
+    engine = Engine(policy)
+    ahead = Ahead(groups, yard, ExperienceStore(tmp_path), 2, engine)
+    versions: list[Counter[int]] = []
+    try:
+        for step in range(1, 9):
+            episodes = ahead.acquire(ENV, step).episodes
+            assert len(episodes) == GROUPS * ATTEMPTS
+            refuse_stale(episodes, policy.version, 2)
+            versions.append(Counter(int(v) for e in episodes for turn in e.turns for v in turn.versions))
+            policy.version += 1
+            ahead.updated()
+    finally:
+        ahead.close()
+        engine.threads.shutdown()
+    assert set(versions[0]) == {0}
+    assert max(versions[-1]) >= 5, "the engine got the weights"
+
+
+def test_what_is_older_than_the_bound_is_refused_by_the_loop(tmp_path: Path, newborn: str) -> None:
+    run(tmp_path / "run", newborn, 1, steps=2)
+    lived = Run.open(tmp_path / "run", read_only=True)
+    episodes = lived.experience.read("step-000001")
+    assert set(lags(episodes, 3).tolist()) == {3}
+    refuse_stale(episodes, 3, 3)
+    with pytest.raises(ContractError, match="3 versions behind 3; at most 2"):
+        refuse_stale(episodes, 3, 2)
 
 
 def test_what_cannot_be_played_ahead_is_refused_before_anything_is_made(tmp_path: Path) -> None:
