@@ -16,7 +16,7 @@ Predicted before the first run: in a synchronous step the slowest of 128 episode
 about 0.25 s, so one step off takes 0.6 of the synchronous time (it still waits for stragglers that are too old to be
 dropped at once) and fully asynchronous 0.4; both need as many steps, within a fifth. Accuracy at the end is the same
 within 2 points. Of the groups, a tenth are dropped one step off, and a fiftieth at a staleness of 4.
-Came, on a busy machine and two seeds: far faster than predicted, about 0.25 of the synchronous time in both modes,
+Came, on a busy machine and two seeds: far faster than predicted, about 0.3 of the synchronous time in both modes,
 because steps take what has ended and wait for no straggler; of the groups, a tenth to a seventh are dropped one step
 off, and a fiftieth at a staleness of 4. The first version of the latter played as far ahead as it was allowed to: its
 experience was four versions old throughout, it needed a seventh more steps, and ended 1.5 points lower. Now it plays no
