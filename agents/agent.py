@@ -20,7 +20,7 @@ from palaestra.envs.errors import PalaestraError
 from palaestra.envs.place import Place
 from palaestra.envs.task import Task
 
-__all__ = ["Acting", "Agent", "ContextFullError", "HoldsResources", "Move", "Player", "ToolCall"]
+__all__ = ["Acting", "Agent", "ContextFullError", "HoldsResources", "Move", "Player", "SpeaksFor", "ToolCall"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +92,15 @@ class Agent(Protocol):
 
     def enter(self, env: Place, task: Task, seed: int) -> Player:
         """Return a fresh player for an episode of `task`; its randomness derives from `seed`."""
+        ...
+
+
+@runtime_checkable
+class SpeaksFor(Protocol):
+    """An agent that could speak for another policy as well."""
+
+    def with_policy(self, policy: Policy) -> Agent:
+        """Return the same agent for another policy of the same tokenizer."""
         ...
 
 

@@ -85,7 +85,7 @@ class Episode:
         env: Spec of the environment.
         task: Id of the task.
         fingerprint: The task's content hash; the held-out split is enforced on it.
-        group: Episodes of one group played the same task with the same policy version.
+        group: Episodes of one group played the same task; of what versions, their turns say.
         attempt: Number within the group, from 0.
         seed: Seed of the episode: environment and sampling derive from it.
         policy: Name of the agent that played.

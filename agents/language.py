@@ -43,6 +43,12 @@ class LanguageAgent:
         twin.sampling = sampling
         return twin
 
+    def with_policy(self, policy: Policy) -> "LanguageAgent":
+        """Return an agent like this one that speaks for another policy of the same tokenizer."""
+        twin = copy(self)
+        twin.policy = policy
+        return twin
+
     def enter(self, env: Place, task: Task, seed: int) -> "_Speaker":
         """Return a player with a conversation of its own; turn i samples with a seed derived from `seed` and i."""
         del env, task

@@ -13,8 +13,11 @@ from typing import Any
 
 from palaestra.agents.acting import act, turn
 from palaestra.agents.agent import Agent, ContextFullError, HoldsResources, Move, Player
+from palaestra.agents.attending import Attendant, Meter
+from palaestra.agents.crew import Crew
 from palaestra.agents.driving import Awaited, Drive, Life, Step
 from palaestra.agents.episode import Episode, Turn
+from palaestra.agents.rollout import STEP_SECONDS
 from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.catalogue import make_arena
 from palaestra.envs.arena.talk import Fault
@@ -97,6 +100,7 @@ class Matches:
         in_flight: Most games alive at a time.
         workers: Threads for arenas that may block, and for tools.
         move_seconds: Longest time of one move of an agent without a policy; None sets no limit.
+        step_seconds: How long an arena that is not instant, or a tool, may take; after that the game is void.
         make: Builds the arena of a spec.
     """
 
@@ -107,12 +111,14 @@ class Matches:
         in_flight: int = 128,
         workers: int = 16,
         move_seconds: float | None = None,
+        step_seconds: float | None = STEP_SECONDS,
         make: Callable[[str], Arena] = make_arena,
     ) -> None:
         self.agents = tuple(agents)
         self.in_flight = in_flight
         self.workers = workers
         self.move_seconds = move_seconds
+        self.step_seconds = step_seconds
         self._make = make
         self._first: dict[str, Arena] = {}
         self._idle: dict[str, list[Arena]] = {}
@@ -147,12 +153,14 @@ class Matches:
                     f"Match {match.id!r} seats agents {match.players}; {match.arena} has {seats} seats and there are "
                     f"{len(self.agents)} agents."
                 )
-        return Drive(self._life, self.in_flight, self.workers, on_record).run(matches)
+        with Crew(self.workers, self.step_seconds) as crew:
+            life = partial(self._life, Attendant(crew, Meter()))
+            return Drive(life, self.in_flight, self.workers, on_record).run(matches)
 
-    def _life(self, match: Match) -> Life[MatchRecord]:
+    def _life(self, attendant: Attendant, match: Match) -> Life[MatchRecord]:
         idle = self._idle[match.arena]
         arena = idle.pop() if idle else self.arena(match.arena).clone()
-        record = yield from self._game(arena, match)
+        record = yield from attendant.attend(self._game(arena, match), f"Game {match.id!r} of {match.arena}")
         if record.valid:  # what failed may be broken inside
             idle.append(arena)
         return record

@@ -1,17 +1,30 @@
 """The contract of a policy: a model that continues token contexts and reports what it sampled."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from palaestra.envs.errors import UsageError
 from transformers import PreTrainedTokenizerBase
 
-__all__ = ["Continuous", "FinishReason", "FloatArray", "IntArray", "Policy", "Request", "Sample", "Sampling"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "Continuous",
+    "FinishReason",
+    "FloatArray",
+    "IntArray",
+    "Policy",
+    "Request",
+    "Sample",
+    "Sampling",
+    "TakesWeights",
+]
 
 IntArray: TypeAlias = NDArray[np.int32]
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -129,5 +142,22 @@ class Continuous(Protocol):
 
         The future fails with `InfrastructureError` if the model or its server failed, and with `UsageError` if the
         context is empty or leaves no room for a reply.
+        """
+        ...
+
+
+@runtime_checkable
+class TakesWeights(Protocol):
+    """A policy whose weights are learned elsewhere and handed to it while it samples."""
+
+    def take(self, weights: "Mapping[str, torch.Tensor]", version: int) -> None:
+        """Go on with other weights; may be called from another thread than samples.
+
+        When this returns, the tensors belong to the caller again. Every token is sampled by whole weights of one
+        version, and says which: what is sampled after the change bears the new version, also in mid-reply.
+
+        Args:
+            weights: The trained ones, by the names of the model's parameters; of a model with adapters the adapters.
+            version: Their version.
         """
         ...

@@ -1,21 +1,25 @@
 """Many episodes at once: every episode at its own turn, their requests to the policy in one batch.
 
 An episode is a life (see `palaestra.agents.driving`). Steps of instant worlds run inline; the others, and an agent's
-tools, run on threads, so that a slow one stalls nobody else. With instant worlds and no tools the episodes bit for bit
-depend only on the assignments.
+tools, run on threads, so that a slow one stalls nobody else; one that never answers makes its episode invalid after a
+while. With instant worlds and no tools the episodes bit for bit depend only on the assignments.
 """
 
 import copy
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from palaestra.agents.acting import act, turn
 from palaestra.agents.agent import Agent, ContextFullError, HoldsResources
+from palaestra.agents.attending import JUDGING, Attendant, Meter
+from palaestra.agents.crew import Crew
 from palaestra.agents.driving import Drive, Life, Step
 from palaestra.agents.episode import Episode, Turn
+from palaestra.agents.policy import IntArray
 from palaestra.envs import catalogue
 from palaestra.envs.errors import ContractError
 from palaestra.envs.task import Task
@@ -26,6 +30,8 @@ __all__ = ["Assignment", "Rollout", "play"]
 
 # Worlds that never end are cut here; an episode this long is a defect of the world, not of the agent.
 MAX_TURNS = 1_000
+# Longer than any step that is at work; only one that hangs takes as long.
+STEP_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,12 @@ class Rollout:
         agent: Who plays all of them.
         in_flight: Most episodes alive at a time, which bounds memory and the policy's batch.
         workers: Threads for the steps of worlds that may block, and for tools.
+        step_seconds: How long one reset, step or use of a tool may take on its thread. After that it is left to itself
+            and its episode is invalid; None waits for ever. Instant worlds are called inline and not watched.
         make: Builds the environment of a spec.
+
+    Attributes:
+        meter: Wall-clock in which policy and worlds were at work, see `palaestra.agents.attending`.
     """
 
     def __init__(
@@ -75,11 +86,14 @@ class Rollout:
         *,
         in_flight: int = 512,
         workers: int = 32,
+        step_seconds: float | None = STEP_SECONDS,
         make: Callable[[str], TextEnv] = catalogue.make,
     ) -> None:
         self.agent = agent
         self.in_flight = in_flight
         self.workers = workers
+        self.step_seconds = step_seconds
+        self.meter = Meter()
         self._make = make
         self._first: dict[str, TextEnv] = {}
         self._idle: dict[str, list[TextEnv]] = {}
@@ -97,6 +111,15 @@ class Rollout:
         other.agent = agent
         return other
 
+    def apart(self, agent: Agent) -> "Rollout":
+        """Return a rollout of another agent for another thread, with environments of its own."""
+        other = copy.copy(self)
+        other.agent = agent
+        other.meter = Meter()
+        other._first, other._idle = {}, {}
+        other._make = lambda spec: self.env(spec).clone()
+        return other
+
     def play(
         self, assignments: Sequence[Assignment], on_episode: Callable[[Episode], None] | None = None
     ) -> list[Episode]:
@@ -109,11 +132,39 @@ class Rollout:
         Returns:
             Episodes in the order of the assignments. One that our own machinery or its world broke is there, invalid.
         """
-        return Drive(self._life, self.in_flight, self.workers, on_episode).run(assignments)
+        with self.attendant() as attendant:
+            return Drive(partial(self.live, attendant), self.in_flight, 1, on_episode).run(assignments)
 
-    def _life(self, assignment: Assignment) -> Life[Episode]:
+    def stream(self, assignments: Iterable[Assignment], on_episode: Callable[[Episode], None]) -> None:
+        """Play assignments as they come and keep none of the episodes: memory is that of the episodes alive.
+
+        Args:
+            assignments: What to play; the next one is taken when an episode ends.
+            on_episode: Called with each episode as it ends.
+        """
+        left = iter(assignments)
+
+        def one_after_another(_: int) -> Life[None]:
+            for assignment in left:
+                on_episode((yield from self.live(attendant, assignment)))
+
+        with self.attendant() as attendant:
+            Drive(one_after_another, self.in_flight, 1).run(range(self.in_flight))
+
+    @contextmanager
+    def attendant(self) -> Iterator[Attendant]:
+        """Open what `live` needs, for a drive of one's own."""
+        with Crew(self.workers, self.step_seconds) as crew:
+            yield Attendant(crew, self.meter)
+
+    def live(
+        self, attendant: Attendant, assignment: Assignment, on_versions: Callable[[IntArray], None] | None = None
+    ) -> Life[Episode]:
+        """Live one episode; see `Attendant.attend`."""
         env = self._borrow(assignment.env)
-        episode = yield from _live(env, self.agent, assignment)
+        who = f"Episode {assignment.id!r} in {assignment.env}"
+        life = _live(env, self.agent, assignment, self.meter)
+        episode = yield from attendant.attend(life, who, on_versions)
         # A world that failed may be broken inside: the next episode gets a fresh one.
         if episode.verdict.status is not Status.INFRASTRUCTURE:
             self._idle[assignment.env].append(env)
@@ -125,14 +176,15 @@ class Rollout:
         return idle.pop() if idle else first.clone()
 
 
-def _call(env: TextEnv, call: Callable[[], Any]) -> Generator[Step, Any, Any]:
+def _call(env: TextEnv, meter: Meter, call: Callable[[], Any]) -> Generator[Step, Any, Any]:
     """Call into a world: inline when its steps are instant, else by whoever drives this life."""
     if env.metadata.get("instant", False):
-        return call()
+        with meter(JUDGING):
+            return call()
     return (yield Step(call))
 
 
-def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> Life[Episode]:
+def _live(env: TextEnv, agent: Agent, assignment: Assignment, meter: Meter) -> Life[Episode]:
     """Live one episode from reset to its end."""
     began = time.perf_counter()
     task = assignment.task
@@ -141,12 +193,12 @@ def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> Life[Episode]:
     truncated = False
     player = agent.enter(env, task, assignment.seed)
     try:
-        observation, _ = yield from _call(env, lambda: env.reset(seed=assignment.seed, options={"task": task}))
+        observation, _ = yield from _call(env, meter, lambda: env.reset(seed=assignment.seed, options={"task": task}))
         ended = False
         while not ended:
             observation, move, asked = yield from act(agent, player, observation, turns)
             acted = time.perf_counter()
-            answer, reward, terminated, truncated, info = yield from _call(env, partial(env.step, move.action))
+            answer, reward, terminated, truncated, info = yield from _call(env, meter, partial(env.step, move.action))
             verdict = info.get("verdict", verdict)
             turns.append(turn(observation, move, (asked, acted), float(reward), info.get("verdict")))
             observation = answer

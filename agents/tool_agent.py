@@ -105,6 +105,12 @@ class ToolAgent:
         twin.speaker = self.speaker.with_sampling(sampling)
         return twin
 
+    def with_policy(self, policy: Policy) -> "ToolAgent":
+        """Return an agent like this one, of the same tools, that speaks for another policy of the same tokenizer."""
+        twin = copy(self)
+        twin.speaker = self.speaker.with_policy(policy)
+        return twin
+
     def enter(self, env: Place, task: Task, seed: int) -> "_Worker":
         """Return a player with a conversation and tools of its own."""
         tools = {n: tool.open(task, derive_seed(seed, "tool", n)) for n, tool in self.tools.items()}

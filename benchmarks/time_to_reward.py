@@ -83,7 +83,7 @@ class Course:
 
 def held_out_accuracy(policy: LocalPolicy, seed: int) -> float:
     """Greedy accuracy on 500 held-out tasks."""
-    return HeldOut(tasks=500).score(Rollout(LanguageAgent(policy)), ENV, seed)[0].accuracy.value
+    return HeldOut(tasks=500).score(Rollout(LanguageAgent(policy)), ENV, seed).accuracy.value
 
 
 def theirs(policy: LocalPolicy, seed: int, steps: int, scratch: Path) -> dict[str, Any]:

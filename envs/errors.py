@@ -11,6 +11,7 @@ __all__ = [
     "PalaestraError",
     "RunError",
     "ShapeError",
+    "StuckError",
     "UnknownNameError",
     "UsageError",
 ]
@@ -72,6 +73,10 @@ class ContractError(PalaestraError):
 
 class InfrastructureError(PalaestraError):
     """Our machinery or an outside service failed; what it touched is invalid and never becomes a reward."""
+
+
+class StuckError(InfrastructureError):
+    """A world or a tool that did not answer within its time; its call was left to itself."""
 
 
 class RunError(PalaestraError):

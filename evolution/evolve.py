@@ -10,6 +10,7 @@ from palaestra.agents.specs import load_agent
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
+from palaestra.evolution.acquisition.source import played_ahead
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, describe
@@ -45,6 +46,7 @@ def evolve(
     command: Sequence[str] = (),
     settings: dict[str, object] | None = None,
     report_to: Sequence[str] = (),
+    staleness: int = 0,
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
@@ -58,6 +60,8 @@ def evolve(
         command: The command line, for the record.
         settings: What was changed of the recipe that its name stands for; needed to resume.
         report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
+        staleness: 0 plays and learns in turn. Above, experience is played while the policy learns, and none is learned
+            from whose oldest token is more versions behind: 1 is one step off, more is fully asynchronous.
 
     Raises:
         Interrupted: After Ctrl-C; the run can be resumed.
@@ -65,6 +69,8 @@ def evolve(
     """
     for env in objective.evaluated:
         recipe.acquire.require(env)
+    if staleness != 0:
+        played_ahead(recipe.acquire, staleness)
     configuration = {
         "recipe": recipe.name,
         "settings": settings or {},
@@ -75,6 +81,7 @@ def evolve(
         "seed": seed,
         "command": list(command),
         "report_to": list(report_to),
+        "staleness": staleness,
     }
     with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
         return _run(run, recipe, view)

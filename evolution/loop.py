@@ -17,8 +17,11 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import UsageError
+from palaestra.evolution.acquisition.ahead import Ahead
+from palaestra.evolution.acquisition.source import AtOnce, Source, played_ahead
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.league import League, learn_of
+from palaestra.evolution.pace import refuse_stale
 from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.refinement.groups import by_group, is_informative
 from palaestra.evolution.report.course import UNIFORM_GROUPS
@@ -50,6 +53,12 @@ class Loop:
         self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
         self.policy.name = run.config["policy"]
         self.yard = Yard(Rollout(agent), run.config["seed"], League(run.directory / "league"))
+        # What the run was begun with; runs of earlier versions do not say it.
+        self.staleness: int = run.config.get("staleness", 0)
+        self.source: Source = AtOnce(recipe.acquire, self.yard)
+        if self.staleness > 0:
+            ahead = played_ahead(recipe.acquire, self.staleness)
+            self.source = Ahead(ahead, self.yard, run.experience, self.staleness)
         self.updater: Updater = recipe.update.start(
             self.policy,
             seed=run.config["seed"],
@@ -61,10 +70,13 @@ class Loop:
 
     def go_on(self, state: LoopState) -> Result:
         """Turn the loop from where `state` stands to the end."""
-        if not state.history:
-            self.evaluate(state)
-        while state.step < self.recipe.steps:
-            self.turn(state)
+        try:
+            if not state.history:
+                self.evaluate(state)
+            while state.step < self.recipe.steps:
+                self.turn(state)
+        finally:
+            self.source.close()
         return self.finish(state)
 
     def turn(self, state: LoopState) -> None:
@@ -78,6 +90,7 @@ class Loop:
         with clock(Phase.UPDATE):
             before = self.policy.version
             metrics = self.updater.step(refined) if refined else {}
+            self.source.updated()
         groups = by_group(acquired).values()
         metrics[UNIFORM_GROUPS] = sum(not is_informative(group) for group in groups) / max(1, len(groups))
         state.count(acquired, refined, clock.total, self.policy.version)
@@ -93,7 +106,9 @@ class Loop:
                 "last_evaluation": state.history[-1].step,
             },
         )
-        self.report(_record(step, self.recipe.steps, acquired, refined, clock.seconds, metrics))
+        lineage = self.run.experience.lineage(_shard(step))
+        pace = self.source.pace.figures(refined, before, clock.seconds, lineage)
+        self.report(_record(step, self.recipe.steps, acquired, refined, clock.seconds, metrics, pace))
         if step % self.recipe.evaluate_every == 0 or step == self.recipe.steps:
             state.objective = state.objective.next(self.evaluate(state))
         if step % self.recipe.checkpoint_every == 0 or step == self.recipe.steps:
@@ -103,9 +118,9 @@ class Loop:
         """Return the step's episodes: recorded ones if the run has them, else new ones, recorded."""
         self.recipe.acquire.prepare(self.yard, step)
         if _shard(step) not in self.run.experience:
-            acquired = self.recipe.acquire(self.yard, env, step)
+            acquired, lineage = self.source.acquire(env, step)
             self.run.experience.write(
-                _shard(step), acquired, {"step": step, "env": env, "version": self.policy.version}
+                _shard(step), acquired, {"step": step, "env": env, "version": self.policy.version, **lineage}
             )
             return acquired
         return self.run.experience.read(_shard(step))
@@ -118,6 +133,8 @@ class Loop:
             refined = part(refined)
             counts[type(part).__name__] = len(refined)
         refuse_held_out(refined)
+        if self.staleness > 0:
+            refuse_stale(refined, self.policy.version, self.staleness)
         return refined, counts
 
     def evaluate(self, state: LoopState) -> Evaluation:
@@ -151,7 +168,7 @@ class Loop:
         """Log a committed step and tell whoever watches."""
         values = {"reward": record.reward, "correct": record.correct, "acquired": record.acquired, "used": record.used}
         times = {f"seconds/{phase}": seconds for phase, seconds in record.seconds.items()}
-        rest = {"invalid": record.invalid, "tokens": record.tokens} | times
+        rest = {"invalid": record.invalid, "tokens": record.tokens} | times | dict(record.pace)
         self.run.log(record.step, "train", values | rest | {f"update/{k}": v for k, v in record.metrics.items()})
         self.view.stepped(record)
 
@@ -226,6 +243,7 @@ def _record(
     refined: Sequence[Episode],
     seconds: dict[Phase, float],
     metrics: Mapping[str, float],
+    pace: Mapping[str, float],
 ) -> StepRecord:
     valid = [episode for episode in acquired if episode.valid]
     count = max(1, len(valid))
@@ -240,4 +258,5 @@ def _record(
         tokens=sum(episode.tokens for episode in acquired),
         seconds=seconds,
         metrics=metrics,
+        pace=pace,
     )

@@ -1,13 +1,16 @@
 """What the loop tells whoever watches. The loop never prints: it calls these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
 from palaestra.evolution.evaluation.record import Evaluation
 
-__all__ = ["Phase", "Silent", "StepRecord", "View"]
+__all__ = ["SHARE", "Phase", "Silent", "StepRecord", "View"]
+
+SHARE = "share_of_seconds/"
+"""What names of figures begin with that are shares of a step's wall-clock."""
 
 
 class Phase(StrEnum):
@@ -36,6 +39,7 @@ class StepRecord:
         tokens: Tokens sampled.
         seconds: Wall-clock of the step by phase.
         metrics: What the update reported.
+        pace: What limits the run, see `palaestra.evolution.pace`.
     """
 
     step: int
@@ -48,6 +52,7 @@ class StepRecord:
     tokens: int
     seconds: Mapping[Phase, float]
     metrics: Mapping[str, float]
+    pace: Mapping[str, float] = field(default_factory=dict)
 
 
 class View(Protocol):

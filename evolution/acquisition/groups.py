@@ -1,7 +1,9 @@
 """Acquire by sampling: several attempts at the same task, so that they can be compared with each other."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
@@ -12,7 +14,7 @@ from palaestra.envs.task import Task
 from palaestra.evolution.refinement.groups import by_group, is_informative
 from palaestra.evolution.yard import Yard
 
-__all__ = ["SampleGroups"]
+__all__ = ["SampleGroups", "refuse_total_failure"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,15 @@ class SampleGroups:
         sampling: How the policy samples.
         rounds: Most rounds of sampling. After the first, further tasks are drawn in place of groups whose attempts
             all earned the same and teach nothing (dynamic sampling, Yu et al. 2025, "DAPO"); 1 never refills.
+        partial: What becomes of an episode in mid-life when the weights change, where the policy plays while it learns
+            (see `ahead`): it goes on, its later tokens sampled by the new weights, or it is played anew (`"drop"`).
     """
 
     groups: int = 32
     attempts: int = 8
     sampling: Sampling = Sampling(max_tokens=64)
     rounds: int = 1
+    partial: Literal["keep", "drop"] = "keep"
 
     def require(self, env: str) -> None:
         """Every environment has tasks; a seat of an arena has games against random players."""
@@ -50,7 +55,7 @@ class SampleGroups:
         informative, wanted = 0, self.groups
         for round_number in range(self.rounds):
             tasks = train.draw(draw, wanted)
-            sampled = yard.rollout.play(self._assign(tasks, yard.seed, env, step, round_number))
+            sampled = yard.rollout.play(self.assign(tasks, yard.seed, env, step, round_number))
             episodes += sampled
             informative += sum(is_informative(group) for group in by_group(sampled).values())
             missing = self.groups - informative
@@ -59,10 +64,16 @@ class SampleGroups:
             # As many more as the share so far promises to fill the gap, within one more batch.
             played = len(episodes) // self.attempts
             wanted = min(self.groups, math.ceil(missing * played / max(1, informative)))
-        _refuse_total_failure(episodes, env)
+        refuse_total_failure(episodes, env)
         return episodes
 
-    def _assign(self, tasks: list[Task], seed: int, env: str, step: int, round_number: int) -> list[Assignment]:
+    def drawn(self, yard: Yard, env: str, step: int) -> list[Assignment]:
+        """Return what step `step` plays in its first round, group by group."""
+        tasks = yard.split(env).train.draw(derive_generator(yard.seed, "acquire", env, step), self.groups)
+        return self.assign(tasks, yard.seed, env, step, 0)
+
+    def assign(self, tasks: Sequence[Task], seed: int, env: str, step: int, round_number: int) -> list[Assignment]:
+        """Return the attempts at each task, group by group."""
         return [
             Assignment(
                 id=f"s{step}/r{round_number}/g{g}/a{attempt}",
@@ -78,7 +89,8 @@ class SampleGroups:
         ]
 
 
-def _refuse_total_failure(episodes: list[Episode], env: str) -> None:
+def refuse_total_failure(episodes: Sequence[Episode], env: str) -> None:
+    """Raise `InfrastructureError` if not one episode was valid."""
     if episodes and not any(episode.valid for episode in episodes):
         raise InfrastructureError(
             f"None of {len(episodes)} episodes in {env} was valid; the first says: {episodes[0].verdict.detail}"

@@ -97,7 +97,7 @@ def bench(
             for spec in env:
                 status.update(f"{name} in {spec}")
                 try:
-                    score, _ = held_out.score(rollout, spec, seed)
+                    score = held_out.score(rollout, spec, seed)
                 except UsageError as error:  # one that cannot play here costs the others nothing
                     refused.append(f"{name} in {spec}: {error}")
                 else:

@@ -63,6 +63,14 @@ def evolve(
         list[str] | None,
         typer.Option(metavar="NAME", help="Tracker besides the run's own files, such as wandb; may be repeated."),
     ] = None,
+    staleness: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Play while learning, from experience at most so many versions old: 1 is one step off, more is fully "
+            "asynchronous; 0 plays and learns in turn.",
+        ),
+    ] = 0,
     skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
     set: Annotated[
@@ -87,7 +95,8 @@ def evolve(
                 ladder = [_without_words(spec) for spec in ladder]
                 watched = [_without_words(spec) for spec in watched]
             objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
-            result = _begin(recipe, settings, objective, policy or _newborn(ladder[0]), seed, run, report_to or [])
+            begin = partial(_begin, seed=seed, directory=run, report_to=report_to or [], staleness=staleness)
+            result = begin(recipe, settings, objective, policy or _newborn(ladder[0]))
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
     write(json, result.as_json())
@@ -126,9 +135,11 @@ def _begin(
     settings: dict[str, object],
     objective: Objective,
     policy: str,
+    *,
     seed: int,
     directory: Path | None,
     report_to: list[str],
+    staleness: int,
 ) -> Result:
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
     build_each(objective.evaluated)
@@ -145,6 +156,7 @@ def _begin(
         command=("palaestra", *sys.argv[1:]),
         settings=settings,
         report_to=report_to,
+        staleness=staleness,
     )
     return _watched(work, f"palaestra evolve {recipe} · {objective.env}")
 

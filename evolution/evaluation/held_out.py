@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.envs.task import Task
+from palaestra.envs.verdict import Status
 from palaestra.evolution.evaluation.record import Estimate, Played, Score
 from palaestra.evolution.evaluation.statistics import mean_pass_at_k, wilson
 from palaestra.evolution.yard import Yard
@@ -34,11 +35,12 @@ class HeldOut:
     attempts: int = 1
     sampling: Sampling = Sampling(max_tokens=64)
 
-    def score(self, rollout: Rollout, env: str, seed: int = 0) -> tuple[Score, list[Episode]]:
-        """Play, and return the score with the episodes it summarises."""
-        began = time.perf_counter()
-        episodes = self.sample(rollout, env, seed)
-        return summarise(env, episodes, time.perf_counter() - began), episodes
+    def score(self, rollout: Rollout, env: str, seed: int = 0) -> Score:
+        """Play, and return the score; of the episodes no more is kept than that takes."""
+        began, counted = time.perf_counter(), _Count(env)
+        for played_by, assignments in self._plan(rollout, env, seed):
+            played_by.stream(map(counted.expected, assignments), counted.add)
+        return counted.score(time.perf_counter() - began)
 
     def play(self, yard: Yard, env: str, step: int) -> Played:
         """Play all episodes of one evaluation; the same tasks at every step."""
@@ -55,16 +57,22 @@ class HeldOut:
 
     def sample(self, rollout: Rollout, env: str, seed: int) -> list[Episode]:
         """Play the held-out tasks of `env`; greedy episodes are those of group `greedy`."""
+        return [
+            episode
+            for played_by, assignments in self._plan(rollout, env, seed)
+            for episode in played_by.play(list(assignments))
+        ]
+
+    def _plan(self, rollout: Rollout, env: str, seed: int) -> Iterator[tuple[Rollout, Iterator[Assignment]]]:
+        """Yield what is to be played and by whom: greedily, then sampled."""
         test = rollout.env(env).tasks.split().test
         tasks = test.draw(derive_generator(seed, "evaluate", env), min(self.tasks, len(test)))
         greedy = rollout.agent.with_sampling(replace(self.sampling, temperature=0.0, top_k=0, top_p=1.0))
-        episodes = rollout.played_by(greedy).play([_assignment(env, task, seed, GREEDY_GROUP, 0) for task in tasks])
+        yield rollout.played_by(greedy), (_assignment(env, task, seed, GREEDY_GROUP, 0) for task in tasks)
         if self.attempts > 1:
             sampled = rollout.agent.with_sampling(self.sampling)
-            episodes += rollout.played_by(sampled).play(
-                [_assignment(env, task, seed, task.id, k) for task in tasks for k in range(self.attempts)]
-            )
-        return episodes
+            attempts = ((task, attempt) for task in tasks for attempt in range(self.attempts))
+            yield rollout.played_by(sampled), (_assignment(env, task, seed, task.id, a) for task, a in attempts)
 
 
 def _assignment(env: str, task: Task, seed: int, group: str, attempt: int) -> Assignment:
@@ -87,24 +95,56 @@ def summarise(env: str, episodes: Sequence[Episode], seconds: float) -> Score:
         episodes: What was played.
         seconds: Wall-clock it took.
     """
-    mine = [episode for episode in episodes if episode.env == env]
-    valid = [episode for episode in mine if episode.valid]
-    greedy = [episode for episode in valid if episode.group == GREEDY_GROUP]
-    sampled: dict[str, list[bool]] = {}
-    for episode in valid:
-        if episode.group != GREEDY_GROUP:
-            sampled.setdefault(episode.group, []).append(episode.correct)
-    return Score(
-        env=env,
-        tasks=len(greedy),
-        accuracy=wilson(sum(episode.correct for episode in greedy), len(greedy)),
-        pass_at_k=_pass_at_k(list(sampled.values())),
-        mean_reward=float(np.mean([episode.reward for episode in greedy])) if greedy else 0.0,
-        statuses=dict(Counter(str(episode.verdict.status) for episode in greedy)),
-        invalid=len(mine) - len(valid),
-        tokens=sum(episode.tokens for episode in mine),
-        seconds=seconds,
-    )
+    counted = _Count(env)
+    for episode in episodes:
+        counted.add(episode)
+    return counted.score(seconds)
+
+
+class _Count:
+    """What a score needs of the episodes, in the order they are expected in, or else come in."""
+
+    def __init__(self, env: str) -> None:
+        self._env = env
+        self._greedy: dict[str, tuple[float, Status] | None] = {}
+        self._sampled: dict[str, list[bool]] = {}
+        self._invalid = self._tokens = 0
+
+    def expected(self, assignment: Assignment) -> Assignment:
+        """Keep a place for the episode of an assignment."""
+        if assignment.group == GREEDY_GROUP:
+            self._greedy[assignment.id] = None
+        else:
+            self._sampled.setdefault(assignment.group, [])
+        return assignment
+
+    def add(self, episode: Episode) -> None:
+        """Count an episode; one of another environment is passed over."""
+        if episode.env != self._env:
+            return
+        self._tokens += episode.tokens
+        if not episode.valid:
+            self._invalid += 1
+        elif episode.group == GREEDY_GROUP:
+            self._greedy[episode.id] = episode.reward, episode.verdict.status
+        else:
+            self._sampled.setdefault(episode.group, []).append(episode.correct)
+
+    def score(self, seconds: float) -> Score:
+        """Return the score."""
+        greedy = [found for found in self._greedy.values() if found is not None]
+        right = sum(status is Status.CORRECT for _, status in greedy)
+        return Score(
+            env=self._env,
+            tasks=len(greedy),
+            accuracy=wilson(right, len(greedy)),
+            pass_at_k=_pass_at_k([attempts for attempts in self._sampled.values() if attempts]),
+            mean_reward=float(np.mean([reward for reward, _ in greedy])) if greedy else 0.0,
+            statuses=dict(Counter(str(status) for _, status in greedy)),
+            invalid=self._invalid,
+            tokens=self._tokens,
+            seconds=seconds,
+        )
 
 
 def _pass_at_k(attempts: list[list[bool]]) -> dict[int, Estimate]:

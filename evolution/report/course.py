@@ -95,9 +95,12 @@ class Course:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Tokens sampled per second of acquisition over the last steps."""
+        """Tokens sampled per second of acquisition over the last steps; of the whole step where both go on at once."""
         recent = self.steps[-_RECENT:]
-        seconds = sum(record.seconds.get(Phase.ACQUIRE, 0.0) for record in recent)
+        seconds = sum(
+            sum(record.seconds.values()) if "queue" in record.pace else record.seconds.get(Phase.ACQUIRE, 0.0)
+            for record in recent
+        )
         return sum(record.tokens for record in recent) / seconds if seconds > 0 else None
 
     @property

@@ -7,6 +7,7 @@ from typing import Self
 
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.report.course import UNIFORM_GROUPS, Course
+from palaestra.evolution.report.limits import limits
 from palaestra.evolution.report.panel import panel
 from palaestra.evolution.report.words import duration, interval, share
 from palaestra.evolution.view import Phase, StepRecord
@@ -80,6 +81,8 @@ class LiveView:
             parts.append(f"{self.course.tokens_per_second:,.0f} tokens/s")
         if UNIFORM_GROUPS in record.metrics:
             parts.append(f"{100 * record.metrics[UNIFORM_GROUPS]:.0f} % groups uniform")
+        if limited := limits(record.pace):
+            parts.append(limited)
         if self.course.left is not None:
             parts.append(f"{duration(self.course.left)} left")
         self._line("  ".join(parts), patient=record.step < record.steps)

@@ -2,6 +2,7 @@
 
 from palaestra.evolution.report.chart import chart
 from palaestra.evolution.report.course import UNIFORM_GROUPS, Course
+from palaestra.evolution.report.limits import limits
 from palaestra.evolution.report.words import duration, interval, share
 from palaestra.evolution.view import Phase
 from rich.console import Group, RenderableType
@@ -15,7 +16,7 @@ __all__ = ["panel"]
 REWARD, ACCURACY = "cyan", "bold magenta"
 _WIDEST = 120
 # Rows of the panel that are not the plot's.
-_AROUND = 13
+_AROUND = 14
 
 
 def panel(course: Course, title: str, width: int, height: int) -> RenderableType:
@@ -40,6 +41,7 @@ def panel(course: Course, title: str, width: int, height: int) -> RenderableType
             _figures(course),
             Text(),
             _footnote(course),
+            Text(limits(course.steps[-1].pace) if course.steps else "", "dim", overflow="ellipsis", no_wrap=True),
         )
     return Panel(body, title=Text(title, "bold"), title_align="left", border_style="dim", padding=(1, 2), width=width)
 

@@ -4,7 +4,7 @@ from math import isnan
 
 from palaestra.evolution.evaluation.record import Estimate
 
-__all__ = ["bounds", "duration", "interval", "share"]
+__all__ = ["bounds", "duration", "interval", "share", "whole_share"]
 
 
 def duration(seconds: float) -> str:
@@ -17,6 +17,11 @@ def duration(seconds: float) -> str:
 def share(value: float) -> str:
     """Return a share (0 to 1) in per cent; one that is not known is a dash."""
     return "–" if isnan(value) else f"{100 * value:.1f} %"
+
+
+def whole_share(value: float) -> str:
+    """Return a share (0 to 1) in whole per cent."""
+    return f"{100 * value:.0f} %"
 
 
 def bounds(estimate: Estimate) -> str:

@@ -23,6 +23,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import ContractError, UnknownNameError, UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
+from palaestra.evolution.updating.correction import Correction, Level, effective_share, gap, importance_weights
 from palaestra.evolution.updating.credit import Credit, advantages
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
@@ -60,6 +61,12 @@ class PolicyGradient:
         old_logprobs: What ratios compare with: log-probabilities as `"recorded"` when sampling, or `"recomputed"` by
             the trainer before the first optimiser step, for a sampler whose numbers differ (lower precision, another
             engine).
+        correction: Whether tokens are weighed by how much more probable they are to the policy than they were to the
+            one that sampled them, where another engine or older weights sampled: not at all, with weights cut to the
+            cap (`"truncate"`), or without what lies above it (`"mask"`), see `correction`. Ratios then compare with
+            recomputed log-probabilities, whatever `old_logprobs` says.
+        correction_level: Whether each token is weighed by itself, or a row as a whole.
+        correction_cap: Greatest weight.
         updates_per_batch: Optimiser steps the rows of a call are divided among.
         epochs: Passes over the rows of a call.
         micro_rows: Most rows that go through the model at once; bounds memory.
@@ -80,6 +87,9 @@ class PolicyGradient:
     entropy: float = 0.0
     gamma: float = 1.0
     old_logprobs: Literal["recorded", "recomputed"] = "recorded"
+    correction: Correction = "none"
+    correction_level: Level = "token"
+    correction_cap: float = 3.0
     updates_per_batch: int = 1
     epochs: int = 1
     micro_rows: int = 256
@@ -96,6 +106,8 @@ class PolicyGradient:
         for name in ("clip_low", "clip_high", "kl", "entropy", "warmup_steps", "weight_decay"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} must be finite and not negative, got {getattr(self, name)}.")
+        if not 0 < self.correction_cap < float("inf"):
+            raise UsageError(f"correction_cap must be finite and above 0, got {self.correction_cap}.")
         if self.learning_rate is not None and not 0 <= self.learning_rate < float("inf"):
             raise UsageError(f"learning_rate must be finite and not negative, got {self.learning_rate}.")
 
@@ -210,17 +222,24 @@ class PolicyGradientUpdater:
         Returns:
             `loss`, `grad_norm` (before clipping), `learning_rate`, `entropy` (nats a token), `kl`, `clip_low` and
             `clip_high` (share of tokens clipped), `ratio` (mean probability ratio): means over the optimiser steps and
-            over the rows that went through the model. `rows` and `tokens` given, `rows_used` of them with information,
-            `uniform_groups` (share of groups without), `optimiser_steps`, `seconds`.
+            over the rows that went through the model. `gap` and `gap_kl` between the policy that sampled and the one
+            that learns, before the first optimiser step (see `correction.gap`), and `effective_share`, the effective
+            sample size of the importance weights over the number of samples. `rows` and `tokens` given, `rows_used` of
+            them with information, `uniform_groups` (share of groups without), `optimiser_steps`, `seconds`.
         """
         begin = perf_counter()
         played, credit, uniform = self._credited(episodes)
         batch = assemble(played, credit)
         driver, taken = self._driver, list[Taken]()
         with driver.training("update", self._steps):
+            apart = _apart(np.zeros(0))
             if len(batch.ids):
-                batch = self._scored(batch)
-                taken = [driver.take(parts) for parts in self._schedule(batch)]
+                batch, compared = self._scored(batch)
+                ratios = driver.trainer.log_ratios = [] if compared is None else None
+                for parts in self._schedule(batch):
+                    taken.append(driver.take(parts))
+                    driver.trainer.log_ratios = None  # those of the first step alone are before any change
+                apart = compared or _apart(torch.cat(ratios).float().cpu().numpy() if ratios else np.zeros(0))
             measured = driver.figures()
             metrics = {
                 **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
@@ -229,6 +248,7 @@ class PolicyGradientUpdater:
                 "clip_low": measured.get("clip_ratio/low_mean", 0.0),
                 "clip_high": measured.get("clip_ratio/high_mean", 0.0),
                 "ratio": measured.get("ratio", 1.0),
+                **apart,
                 "rows": float(len(batch.ids)),
                 "rows_used": float(len(batch.informative)),
                 "tokens": float(batch.tokens),
@@ -274,14 +294,33 @@ class PolicyGradientUpdater:
         played = [episode for group in groups.values() for episode in group]
         return played, [turns for group in scored for turns in group], float(np.mean(uniform)) if uniform else 0.0
 
-    def _scored(self, batch: Batch) -> Batch:
-        """Add what the loss compares with and the record does not hold."""
+    def _scored(self, batch: Batch) -> tuple[Batch, dict[str, float] | None]:
+        """Add what the loss compares with and the record does not hold.
+
+        Returns:
+            The batch, and how far the policies that sampled and that learns are apart, where that is known already.
+        """
+        method = self.method
         if self._reference is not None:
             with self._reference.in_place():
                 batch = replace(batch, reference=self._logprobs(batch))
-        if self.method.old_logprobs == "recomputed":
-            batch = replace(batch, logprobs=self._logprobs(batch))
-        return batch
+        if method.old_logprobs == "recorded" and method.correction == "none":
+            return batch, None
+        proximal, sampled = self._logprobs(batch), batch.sampled == 1
+        ratios = proximal - batch.logprobs
+        weights = importance_weights(
+            ratios, batch.sampled, method.correction, method.correction_level, method.correction_cap
+        )
+        # As a factor of the advantages the weights reach the clipped terms and no other: neither KL nor entropy.
+        batch = replace(batch, logprobs=proximal, advantages=(batch.advantages * weights).astype(np.float32))
+        if method.correction == "none":
+            return batch, _apart(ratios[sampled])
+        weighed = (
+            weights[np.arange(len(weights)), batch.starts]
+            if method.correction_level == "sequence"
+            else weights[sampled]
+        )
+        return batch, gap(ratios[sampled]) | {"effective_share": effective_share(weighed)}
 
     def _logprobs(self, batch: Batch) -> NDArray[np.float32]:
         """`[B, L]` log-probabilities of the sampled ids under the weights the model has now."""
@@ -322,6 +361,11 @@ class PolicyGradientUpdater:
             inputs["num_items_in_batch"] = torch.tensor(items * share, device=device)
             parts.append(Part(inputs, share, items))
         return parts
+
+
+def _apart(log_ratios: NDArray[Any]) -> dict[str, float]:
+    """Say how far two policies are apart by the `[T]` log-ratios of tokens that are not weighed."""
+    return gap(log_ratios) | {"effective_share": effective_share(np.exp(np.minimum(log_ratios, 80.0)))}
 
 
 def _no_reward(**_: Any) -> list[float]:

@@ -25,6 +25,9 @@ class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _send_telemetry(self) -> None:
         return
 
+    log_ratios: list[torch.Tensor] | None = None
+    """Where the log-ratios of each part's sampled tokens are added, `[T]` in nats; None keeps none."""
+
     _starts: torch.Tensor | None = None
     _shares: bool | None = None  # whether this model scores shared prompts rightly; not known before the first try
 
@@ -36,8 +39,10 @@ class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             self._starts = None
         if "old_per_token_logps" in inputs:
             sampled = inputs["tool_mask"].bool()
-            ratio = (self._last_logprobs - inputs["old_per_token_logps"])[sampled].exp().mean()
-            self._metrics["train"]["ratio"].append(ratio.item())
+            log_ratios = (self._last_logprobs - inputs["old_per_token_logps"])[sampled]
+            self._metrics["train"]["ratio"].append(log_ratios.exp().mean().item())
+            if self.log_ratios is not None:
+                self.log_ratios.append(log_ratios)
         return loss
 
     def _get_per_token_logps_and_entropies(

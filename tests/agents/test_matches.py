@@ -1,5 +1,6 @@
 """Games between agents: who sits where, what is recorded, and whose fault is whose."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from palaestra.agents.language import LanguageAgent
 from palaestra.agents.matches import Match, Matches, MatchRecord
 from palaestra.agents.policy import FinishReason, Request, Sample, Sampling
 from palaestra.agents.scripted import ConstantAgent, RandomAgent
+from palaestra.envs.arena.arena import Arena
+from palaestra.envs.arena.catalogue import make_arena
 from palaestra.envs.errors import ContractError, InfrastructureError
 from palaestra.envs.place import Place
 from palaestra.envs.task import Task
@@ -155,6 +158,30 @@ def test_whoever_thinks_too_long_loses_by_the_clock_and_holds_up_nobody() -> Non
     assert records[0].fault is not None
     assert records[0].fault.status is Status.TIMEOUT
     assert records[2].fault is None
+
+
+def test_an_arena_that_never_answers_voids_its_own_game_alone() -> None:
+    never = threading.Event()
+
+    def make(spec: str) -> Arena:
+        arena = make_arena(spec)
+
+        class Hanging(type(arena)):  # type: ignore[misc]
+            instant = False
+
+            def step(self, action: str) -> None:
+                if action == "hang":
+                    never.wait(60)
+                super().step(action)
+
+        arena.__class__ = Hanging
+        return arena
+
+    agents = [ConstantAgent("hang"), RandomAgent()]
+    records = Matches(agents, workers=2, step_seconds=0.3, make=make).play([*games(2), *games(3, (1, 1))])
+    assert [record.valid for record in records] == [False, False, True, True, True]
+    assert records[0].detail.startswith("StuckError: Game 'm0' of tic_tac_toe?explain=false has been waited for since")
+    never.set()
 
 
 def test_policies_are_asked_in_batches_and_their_tokens_kept(tokenizer: Any) -> None:

@@ -1,5 +1,6 @@
 import threading
 import time
+from collections.abc import Iterator
 from hashlib import blake2b
 
 import numpy as np
@@ -192,3 +193,70 @@ def test_play_draws_the_task_of_the_seed() -> None:
     first, second = play(Walk(TASKS), Wanderer(), seed=5), play(Walk(TASKS), Wanderer(), seed=5)
     assert first.digest() == second.digest()
     assert len({play(Walk(TASKS), Wanderer(), seed=s).task for s in range(10)}) > 1
+
+
+class Stuck(SlowWalk):
+    never = threading.Event()
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
+        if self.task is not None and self.task.reference == 3:
+            self.never.wait(60)
+        return super().step(action)
+
+
+def test_a_world_that_never_answers_makes_an_invalid_episode_and_holds_up_nothing() -> None:
+    rollout = Rollout(Wanderer(), workers=2, step_seconds=0.3, make=lambda _: Stuck(TASKS))
+    began = time.monotonic()
+    episodes = rollout.play(assignments(10))
+    assert time.monotonic() - began < 30
+    assert [e.valid for e in episodes] == [i != 3 for i in range(10)]
+    detail = episodes[3].verdict.detail
+    assert detail.startswith("StuckError: Episode 'e3' in walk has been waited for since 20")
+    Stuck.never.set()
+
+
+def test_streamed_episodes_are_the_same_and_are_not_kept() -> None:
+    streamed: dict[str, Episode] = {}
+    begun: list[int] = []
+
+    def plan() -> Iterator[Assignment]:
+        for number, assignment in enumerate(assignments()):
+            begun.append(number - len(streamed))
+            yield assignment
+
+    policy = EchoPolicy()
+    rollout = Rollout(Echo(policy), in_flight=4, make=lambda _: Walk(TASKS))
+    rollout.stream(plan(), lambda episode: streamed.update({episode.id: episode}))
+    assert digest([streamed[a.id] for a in assignments()]) == digest(rollout.play(assignments()))
+    assert max(begun) == 3, "an assignment was taken before there was room for it"
+    assert max(policy.batches) == 4
+
+
+def test_the_meter_says_when_policy_and_world_were_at_work() -> None:
+    class Slow(EchoPolicy):
+        def sample(self, requests: list[Request]) -> list[Sample]:
+            time.sleep(0.05)
+            return super().sample(requests)
+
+    rollout = Rollout(Echo(Slow()), workers=8, make=lambda _: SlowWalk(TASKS))
+    began = time.perf_counter()
+    episodes = rollout.play(assignments(6))
+    total, read = time.perf_counter() - began, rollout.meter.read()
+    assert 0.05 * max(len(e.turns) for e in episodes) <= read["sampling"] < total
+    assert 0.003 <= read["judging"] < total
+    assert rollout.meter.read() == read, "nothing goes on any more"
+
+
+def test_a_rollout_apart_has_worlds_of_its_own() -> None:
+    built = []
+
+    def make(_: str) -> Walk:
+        built.append(Walk(TASKS))
+        return built[-1]
+
+    rollout = Rollout(Wanderer(), make=make)
+    other = rollout.apart(Wanderer())
+    assert digest(rollout.play(assignments(8))) == digest(other.play(assignments(8)))
+    assert len(built) == 1
+    assert other.env("walk") is not rollout.env("walk")
+    assert other.env("walk").tasks is rollout.env("walk").tasks

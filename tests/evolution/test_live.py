@@ -1,11 +1,13 @@
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from palaestra.evolution.evaluation.record import Estimate, Evaluation, Score
 from palaestra.evolution.report.chart import chart
 from palaestra.evolution.report.course import UNIFORM_GROUPS, Course
+from palaestra.evolution.report.limits import limits
 from palaestra.evolution.report.live import LiveView
 from palaestra.evolution.report.panel import panel
 from palaestra.evolution.view import Phase, StepRecord, View
@@ -181,6 +183,24 @@ def test_plain_lines_elsewhere() -> None:
         "[0:16] step 4/10  reward 0.400  correct 50.0 %  2,000 tokens/s  25 % groups uniform  0:22 left",
         "[0:20] evaluation at step 4  palaestra/Arithmetic-v0  held-out accuracy 68.0 % (95 %: 64.0 to 72.0 %)",
     ]
+
+
+def test_one_line_says_what_limits_the_run() -> None:
+    pace = {
+        **{"share_of_seconds/sampling": 0.5, "share_of_seconds/judging": 0.001, "share_of_seconds/held": 0.1},
+        **{"share_of_seconds/learning": 0.63, "share_of_seconds/waiting": 0.37},
+        **{"lag/mean": 1.25, "lag/max": 2.0, "lag/0": 0.1, "queue": 9.0, "dropped": 0.0},
+    }
+    shown = "sampling 50 % · held 10 % · learning 63 % · waiting 37 % · 1.2 versions behind (most 2) · 9 groups ready"
+    assert limits(pace) == shown
+    assert limits({**pace, "dropped": 3.0}) == shown + " · 3 too old"
+    assert limits({}) == ""
+    clock, on = Clock(), console(120, terminal=True)
+    course = Course(clock)
+    course.stepped(replace(step(1), pace=pace))
+    on.print(panel(course, "palaestra", 120, 30))
+    assert shown in on.file.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert course.tokens_per_second == pytest.approx(4000 / 3), "of the whole step: sampling goes on all the time"
 
 
 def test_plain_lines_come_seldom_but_the_last_step_always() -> None:

@@ -1,0 +1,185 @@
+"""Acquire while the policy learns: a thread plays groups with a copy of the weights, and steps take what has ended.
+
+The copy is handed the new weights at the end of every update and plays on with them, in mid-episode if need be; every
+token says which version sampled it. How far playing may run ahead of learning is the desk's business, see `desk`.
+
+A group is whole and of one task; its members, and the tokens of one member, may be of several versions within the
+bound, and are compared with each other all the same: each is rewarded for what it did, and how probable that was is
+recorded for every token.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from functools import lru_cache, partial
+
+from palaestra.agents.agent import SpeaksFor
+from palaestra.agents.attending import Attendant
+from palaestra.agents.driving import Drive, Life
+from palaestra.agents.episode import Episode
+from palaestra.agents.policy import Policy, TakesWeights
+from palaestra.agents.rollout import Assignment, Rollout
+from palaestra.agents.twin import Twin, trained_weights
+from palaestra.envs.errors import InfrastructureError, UsageError
+from palaestra.evolution.acquisition.desk import AbandonedError, Bounds, Desk
+from palaestra.evolution.acquisition.groups import SampleGroups, refuse_total_failure
+from palaestra.evolution.acquisition.source import Acquired
+from palaestra.evolution.experience import ExperienceStore
+from palaestra.evolution.pace import Pace
+from palaestra.evolution.yard import Yard
+
+__all__ = ["HELD", "Ahead"]
+
+HELD = "held"
+"""Nothing may be played until the policy has learned more."""
+
+# How long to wait at the end for a batch that is being sampled.
+_END_SECONDS = 10.0
+
+
+class _EndError(Exception):
+    """The drive is to stop."""
+
+
+class Ahead:
+    """A `Source` that plays on a thread of its own.
+
+    Args:
+        groups: What to play.
+        yard: Where; its policy is the one that learns.
+        experience: What is recorded already: of that, nothing is played again.
+        staleness: Most versions by which the oldest token of an episode may be behind the policy that learns from it.
+        player: Who samples; by default a copy of the policy, see `Twin`.
+
+    Raises:
+        UsageError: If the agent cannot speak for another policy, or the player takes no weights.
+    """
+
+    def __init__(
+        self,
+        groups: SampleGroups,
+        yard: Yard,
+        experience: ExperienceStore,
+        staleness: int,
+        player: Policy | None = None,
+    ) -> None:
+        agent = yard.rollout.agent
+        player = player or Twin.of(yard.policy)
+        if not isinstance(agent, SpeaksFor) or not isinstance(player, TakesWeights):
+            raise UsageError(
+                f"To play while {agent.name} learns, it must be able to speak for a copy of its policy "
+                "(`with_policy`), and the copy must take weights (`take`). Use a LanguageAgent, or --staleness 0."
+            )
+        self._groups = groups
+        self._yard = yard
+        self._experience = experience
+        self._player: TakesWeights = player
+        self._rollout: Rollout = yard.rollout.apart(agent.with_policy(player))
+        self.pace = Pace(self._rollout.meter, staleness)
+        # Groups are begun in order, so few draws are in use at a time.
+        self._drawn = lru_cache(4)(lambda env, step: groups.drawn(yard, env, step))
+        self._bounds = Bounds(groups.groups, groups.rounds, staleness, groups.partial == "drop")
+        self._desk: Desk | None = None
+        self._stop: Future[None] = Future()
+        self._thread = threading.Thread(target=self._play, name="ahead", daemon=True)
+
+    def acquire(self, env: str, step: int) -> Acquired:
+        """Wait for a step's episodes; the first call begins to play.
+
+        Raises:
+            InfrastructureError: If not one episode was valid.
+            BaseException: What ended the thread that plays.
+        """
+        del step
+        self.pace.begin()
+        desk = self._desk or self._begin(env)
+        batch = desk.gather(env)
+        refuse_total_failure(batch.episodes, env)
+        return Acquired(batch.episodes, {"groups": batch.groups, "dropped": batch.dropped, "queue": batch.queue})
+
+    def updated(self) -> None:
+        """Hand the new weights over."""
+        if self._desk is not None:
+            version = self._yard.policy.version
+            self._player.take(trained_weights(self._yard.policy.model), version)
+            self._desk.updated(version)
+
+    def close(self) -> None:
+        """Stop playing; what has been played and not been taken is lost, and will be played again."""
+        if self._desk is not None and self._thread.is_alive():
+            self._desk.close()
+            if not self._stop.done():
+                self._stop.set_exception(_EndError())
+            self._thread.join(_END_SECONDS)
+
+    def _begin(self, env: str) -> Desk:
+        """Begin to play what is not recorded, with the weights of now."""
+        self._yard.split(env)  # what is wrong with the environment is said here, and it is built once
+        policy = self._yard.policy
+        self._player.take(trained_weights(policy.model), policy.version)
+        self._desk = Desk(self._draw, self._bounds, self._numbers(), policy.version)
+        self._thread.start()
+        return self._desk
+
+    def _numbers(self) -> Iterator[int]:
+        """Yield the numbers of all groups that no recorded step has taken or dropped."""
+        spent: set[int] = set()
+        for shard in self._experience.shards():
+            lineage = self._experience.lineage(shard)
+            spent.update(lineage["groups"], lineage["dropped"])
+        number = 0
+        while True:
+            if number not in spent:
+                yield number
+            number += 1
+
+    def _draw(self, env: str, number: int) -> Sequence[Assignment]:
+        """Return the attempts of a group: those that synchronous steps play in their first round, one after another."""
+        step, group = divmod(number, self._groups.groups)
+        attempts = self._groups.attempts
+        return self._drawn(env, step + 1)[group * attempts : (group + 1) * attempts]
+
+    def _play(self) -> None:
+        """Play until the end; the body of the thread."""
+        desk = self._desk
+        if desk is None:
+            return
+        most = (self._bounds.staleness + 1) * self._bounds.groups * self._groups.attempts
+        slots = min(self._rollout.in_flight, most)
+        try:
+            with self._rollout.attendant() as attendant:
+                self._active = 0
+                self._rollout.meter.begin(HELD)
+
+                def slot(number: int) -> Life[None]:
+                    return self._slot(number, desk, attendant)
+
+                # One life more, which waits for the end.
+                Drive(slot, slots + 1, 1).run(range(slots + 1))
+            raise InfrastructureError("The thread that plays has ended, and nobody told it to.")
+        except _EndError:
+            pass
+        except BaseException as error:
+            desk.fail(error)
+
+    def _slot(self, slot: int, desk: Desk, attendant: Attendant) -> Life[None]:
+        """Play one episode after the other; slot 0 ends the drive."""
+        if slot == 0:
+            yield self._stop
+        while (job := (yield desk.next())) is not None:
+            self._count(1)
+            try:
+                episode: Episode = yield from self._rollout.live(attendant, job.assignment, partial(desk.sampled, job))
+                desk.ended(job, episode)
+            except AbandonedError:
+                pass
+            finally:
+                self._count(-1)
+
+    def _count(self, more: int) -> None:
+        """Count the episodes being played; with none, playing is held back."""
+        before, self._active = self._active, self._active + more
+        if before == 0:
+            self._rollout.meter.end(HELD)
+        elif self._active == 0:
+            self._rollout.meter.begin(HELD)
