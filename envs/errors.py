@@ -11,6 +11,7 @@ __all__ = [
     "PalaestraError",
     "RunError",
     "ShapeError",
+    "SynchronisationError",
     "UnknownNameError",
     "UsageError",
 ]
@@ -72,6 +73,10 @@ class ContractError(PalaestraError):
 
 class InfrastructureError(PalaestraError):
     """Our machinery or an outside service failed; what it touched is invalid and never becomes a reward."""
+
+
+class SynchronisationError(PalaestraError):
+    """An engine that was given the trainer's weights does not compute what the trainer computes; the run stops."""
 
 
 class RunError(PalaestraError):
