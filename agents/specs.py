@@ -2,6 +2,7 @@
 
 - `nursery:SKILL[?seed=0]`; what else stands behind the question mark are settings of the skill
 - `local:PATH-or-id[?lora=8]`
+- `vllm:PATH-or-id[?dtype=float32&context=4096&cache_gib=8]`
 - `run:PATH[@step]`, a checkpoint of a run, by default the last
 - `scripted:random|oracle|constant?text=...`
 - in arenas `search:minimax|mcts|cfr`
@@ -20,8 +21,8 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 __all__ = ["load_agent"]
 
 _FORMS = (
-    "Write nursery:SKILL, local:PATH-or-id, run:PATH[@step], search:minimax, search:mcts, search:cfr, scripted:random, "
-    "scripted:oracle or scripted:constant?text=TEXT."
+    "Write nursery:SKILL, local:PATH-or-id, vllm:PATH-or-id, run:PATH[@step], search:minimax, search:mcts, search:cfr, "
+    "scripted:random, scripted:oracle or scripted:constant?text=TEXT."
 )
 
 
@@ -53,6 +54,7 @@ def load_agent(
     loaders: dict[str, Callable[[dict[str, str]], Agent]] = {
         "nursery": lambda options: LanguageAgent(_nursery(name, options, seed, progress), sampling, system=system),
         "local": lambda options: LanguageAgent(_local(name, options, trainable), sampling, system=system),
+        "vllm": lambda options: LanguageAgent(_vllm(name, options), sampling, system=system),
         "run": lambda options: LanguageAgent(_of_run(name, options, trainable), sampling, system=system),
         "search": lambda options: _search(name, options),
         "scripted": lambda options: _scripted(name, options),
@@ -98,6 +100,13 @@ def _local(path: str, options: dict[str, str], trainable: bool) -> Policy:
 
     _take(options, "local", "lora")
     return LocalPolicy.load(unquote(path), trainable=trainable, lora_rank=_number(options, "lora", 0))
+
+
+def _vllm(path: str, options: dict[str, str]) -> Policy:
+    from palaestra.agents.engine.policy import VllmPolicy
+    from palaestra.agents.engine.settings import engine_settings
+
+    return VllmPolicy.load(unquote(path), **engine_settings(options))
 
 
 def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:

@@ -1,5 +1,6 @@
 """The policy that a vLLM engine samples for."""
 
+import copy
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -8,12 +9,12 @@ from urllib.parse import quote
 
 import numpy as np
 import torch
+from palaestra.agents.engine.loading import load_weights
+from palaestra.agents.engine.thread import Answer, Engine, Prompt, Reply
 from palaestra.agents.limits import reply_limits, stop_ids
 from palaestra.agents.local import LocalPolicy, holds_adapters, multiplies_bfloat16
 from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Request, Sample
 from palaestra.agents.probe import Agreement, Probe
-from palaestra.agents.vllm.engine import Engine, Prompt, Reply
-from palaestra.agents.vllm.loading import load_weights
 from palaestra.agents.weights import base_of, checkpoint_weights
 from palaestra.envs.errors import InfrastructureError, UsageError
 from torch import Tensor
@@ -126,7 +127,9 @@ class VllmPolicy:
             SynchronisationError: If it computes something else than the trainer.
         """
         base = base_of(policy.model)
-        base.config.save_pretrained(directory)
+        config = copy.deepcopy(base.config)
+        config.architectures = [type(base).__name__]
+        config.save_pretrained(directory)
         policy.tokenizer.save_pretrained(directory)
         settings.setdefault("context_limit", policy.context_limit)
         engine = cls(directory, policy.tokenizer, policy.name, policy.stop_ids, random_weights=True, **settings)
@@ -139,20 +142,22 @@ class VllmPolicy:
 
     def submit(self, request: Request) -> Future[Sample]:
         """Begin to continue one context; see `Continuous`."""
-        answer: Future[Sample] = Future()
+        future: Future[Sample] = Future()
         try:
             prompt = self._prompt(request)
         except UsageError as error:
-            answer.set_exception(error)
-            return answer
-        self._engine.submit(prompt).add_done_callback(lambda done: _answer(answer, done))
-        return answer
+            future.set_exception(error)
+        else:
+            self._engine.submit(prompt, Answer(future, _sample))
+        return future
 
     def sample(self, requests: Sequence[Request]) -> list[Sample]:
         """Continue every context; see `Policy.sample`."""
         prompts = [self._prompt(request, index) for index, request in enumerate(requests)]
-        futures = [self._engine.submit(prompt) for prompt in prompts]
-        return [_sample(future.result()) for future in futures]
+        answers = [Answer(Future(), _sample) for _ in prompts]
+        for prompt, answer in zip(prompts, answers, strict=True):
+            self._engine.submit(prompt, answer)
+        return [answer.future.result() for answer in answers]
 
     def follow(self, policy: LocalPolicy) -> Agreement:
         """Take the weights of the trainer's policy, adapters merged, and its version; see `take`."""
@@ -206,26 +211,26 @@ class VllmPolicy:
         engine.reset_prefix_cache(reset_running_requests=True)
         engine.set_weight_version(str(version))
         # Nobody is answered with ids of weights that were not verified.
-        ended: list[tuple[Future[Reply], Reply]] = []
-        probes: list[Future[Reply]] = [Future() for _ in self._probe.contexts]
+        ended: list[tuple[Answer, Reply]] = []
+        probes = [Answer(Future(), lambda reply: reply.context_logprobs) for _ in self._probe.contexts]
         for context, probe in zip(self._probe.contexts, probes, strict=True):
             options = {"max_tokens": 1, "prompt_logprobs": 0, "extra_args": {"seed": 0}}
             self._engine.begin(engine, Prompt(context.tolist(), options, urgency=-1), probe)
         try:
-            while not all(probe.done() for probe in probes):
-                for future, reply in self._engine.step(engine):
-                    if future in probes:
-                        future.set_result(reply)
+            while not all(probe.future.done() for probe in probes):
+                for answer, reply in self._engine.step(engine):
+                    if answer in probes:
+                        answer.give(reply)
                     else:
-                        ended.append((future, reply))
-            found = np.array([probe.result().context_logprobs for probe in probes], np.float32)
+                        ended.append((answer, reply))
+            found = np.array([probe.future.result() for probe in probes], np.float32)
             agreement = self._probe.compare(found, expected, self.dtype)
         except Exception as error:
-            for future, _ in ended:
-                future.set_exception(error)
+            for answer, _ in ended:
+                answer.future.set_exception(error)
             raise
-        for future, reply in ended:
-            future.set_result(reply)
+        for answer, reply in ended:
+            answer.give(reply)
         self.version = version
         return agreement
 
@@ -233,13 +238,6 @@ class VllmPolicy:
 def _prepare(engine: Any) -> int:
     engine.set_weight_version("0")
     return int(engine.model_config.max_model_len)
-
-
-def _answer(answer: "Future[Sample]", done: "Future[Reply]") -> None:
-    try:
-        answer.set_result(_sample(done.result()))
-    except Exception as error:
-        answer.set_exception(error)
 
 
 def _sample(reply: Reply) -> Sample:

