@@ -18,7 +18,7 @@ from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.scripted import ConstantAgent, OracleAgent, RandomAgent
 from palaestra.envs.errors import UnknownNameError, UsageError
 
-__all__ = ["load_agent"]
+__all__ = ["load_agent", "parse_options"]
 
 _FORMS = (
     "Write nursery:SKILL, local:PATH-or-id, vllm:PATH-or-id, run:PATH[@step], search:minimax, search:mcts, search:cfr, "
@@ -63,10 +63,11 @@ def load_agent(
         raise UnknownNameError("kind of agent", kind, loaders, _FORMS)
     if not name:
         raise UsageError(f"The agent spec {spec!r} names nothing after its kind. {_FORMS}")
-    return loaders[kind](_options(query))
+    return loaders[kind](parse_options(query))
 
 
-def _options(query: str) -> dict[str, str]:
+def parse_options(query: str) -> dict[str, str]:
+    """Return the options that stand after the question mark of a spec."""
     pairs = (part.partition("=") for part in query.split("&") if part)
     return {unquote(key): unquote(value) for key, _, value in pairs}
 

@@ -10,6 +10,7 @@ from palaestra.agents.specs import load_agent
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
+from palaestra.evolution.engine import check_engine
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, describe
@@ -45,6 +46,7 @@ def evolve(
     command: Sequence[str] = (),
     settings: dict[str, object] | None = None,
     report_to: Sequence[str] = (),
+    engine: str = "",
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
@@ -57,12 +59,14 @@ def evolve(
         view: Who watches.
         command: The command line, for the record.
         settings: What was changed of the recipe that its name stands for; needed to resume.
+        engine: Who samples, see `palaestra.evolution.engine`; nothing for the policy itself.
         report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
 
     Raises:
         Interrupted: After Ctrl-C; the run can be resumed.
         UsageError: If policy, environment and recipe do not fit.
     """
+    check_engine(engine)
     for env in objective.evaluated:
         recipe.acquire.require(env)
     configuration = {
@@ -75,6 +79,7 @@ def evolve(
         "seed": seed,
         "command": list(command),
         "report_to": list(report_to),
+        "engine": engine,
     }
     with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
         return _run(run, recipe, view)

@@ -17,6 +17,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import UsageError
+from palaestra.evolution.engine import Sampler
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.league import League, learn_of
 from palaestra.evolution.recipe import Recipe
@@ -49,7 +50,10 @@ class Loop:
             raise UsageError(f"{agent.name} has no weights that could be trained here; use local: or nursery:.")
         self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
         self.policy.name = run.config["policy"]
-        self.yard = Yard(Rollout(agent), run.config["seed"], League(run.directory / "league"))
+        # Runs of earlier versions do not say who samples.
+        self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
+        league = League(run.directory / "league")
+        self.yard = Yard(Rollout(self.sampler.agent), run.config["seed"], league, learner=self.policy)
         self.updater: Updater = recipe.update.start(
             self.policy,
             seed=run.config["seed"],
@@ -61,10 +65,15 @@ class Loop:
 
     def go_on(self, state: LoopState) -> Result:
         """Turn the loop from where `state` stands to the end."""
-        if not state.history:
-            self.evaluate(state)
-        while state.step < self.recipe.steps:
-            self.turn(state)
+        try:
+            # A restored policy's version is known only now.
+            self.sampler.follow()
+            if not state.history:
+                self.evaluate(state)
+            while state.step < self.recipe.steps:
+                self.turn(state)
+        finally:
+            self.sampler.close()
         return self.finish(state)
 
     def turn(self, state: LoopState) -> None:
@@ -77,7 +86,7 @@ class Loop:
             refined, counts = self.refine(acquired)
         with clock(Phase.UPDATE):
             before = self.policy.version
-            metrics = self.updater.step(refined) if refined else {}
+            metrics = {**self.updater.step(refined), **self.sampler.follow()} if refined else {}
         groups = by_group(acquired).values()
         metrics[UNIFORM_GROUPS] = sum(not is_informative(group) for group in groups) / max(1, len(groups))
         state.count(acquired, refined, clock.total, self.policy.version)

@@ -63,6 +63,12 @@ def evolve(
         list[str] | None,
         typer.Option(metavar="NAME", help="Tracker besides the run's own files, such as wandb; may be repeated."),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="Who samples: vllm, or vllm?dtype=float32.", show_default="the policy that learns"
+        ),
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
     set: Annotated[
@@ -87,7 +93,8 @@ def evolve(
                 ladder = [_without_words(spec) for spec in ladder]
                 watched = [_without_words(spec) for spec in watched]
             objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
-            result = _begin(recipe, settings, objective, policy or _newborn(ladder[0]), seed, run, report_to or [])
+            learner = policy or _newborn(ladder[0])
+            result = _begin(recipe, settings, objective, learner, seed, run, report_to or [], engine or "")
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
     write(json, result.as_json())
@@ -129,6 +136,7 @@ def _begin(
     seed: int,
     directory: Path | None,
     report_to: list[str],
+    engine: str,
 ) -> Result:
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
     build_each(objective.evaluated)
@@ -145,6 +153,7 @@ def _begin(
         command=("palaestra", *sys.argv[1:]),
         settings=settings,
         report_to=report_to,
+        engine=engine,
     )
     return _watched(work, f"palaestra evolve {recipe} · {objective.env}")
 
