@@ -50,10 +50,6 @@ class Loop:
             raise UsageError(f"{agent.name} has no weights that could be trained here; use local: or nursery:.")
         self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
         self.policy.name = run.config["policy"]
-        # Runs of earlier versions do not say who samples.
-        self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
-        league = League(run.directory / "league")
-        self.yard = Yard(Rollout(self.sampler.agent), run.config["seed"], league, learner=self.policy)
         self.updater: Updater = recipe.update.start(
             self.policy,
             seed=run.config["seed"],
@@ -62,6 +58,10 @@ class Loop:
             sampling=recipe.acquire.sampling,
             report_to=run.config["report_to"],
         )
+        # After the trainer, which would take an engine's process group for its own. Earlier runs do not name any.
+        self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
+        league = League(run.directory / "league")
+        self.yard = Yard(Rollout(self.sampler.agent), run.config["seed"], league, learner=self.policy)
 
     def go_on(self, state: LoopState) -> Result:
         """Turn the loop from where `state` stands to the end."""
