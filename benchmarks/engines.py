@@ -11,8 +11,8 @@ One model (a Llama of 6 M parameters and random weights), one set of prompts, on
 3. the same over several turns, each judged by the exact judge of answers, where each turn appends to the last.
 
 The three are interleaved; every reply has the same number of tokens, because the engine is told of no token that ends
-one (`ignore_eos` for the bare one). In 3, the bare engine is given the very contexts that the episodes had, turn
-after turn, so that both read and sample the same. Predicted: 0.95 and 0.9, our targets.
+one (`ignore_eos` for the bare one). In 3 the bare engine gets after every turn what it said itself and what the world
+says to a wrong answer. Predicted: 0.95 and 0.9, our targets.
 """
 
 import argparse
@@ -39,7 +39,9 @@ from palaestra.envs.task import Task
 from record import keep
 from rollout import random_policy
 
-PROMPTS = 256
+PROMPTS = 512
+# As many as our engine answers at a time; half of the prompts wait for their turn, as they do in a step of training.
+REPLIES = 256
 TOKENS = 32
 TURNS = 3
 REPEATS = 7
@@ -60,7 +62,7 @@ class Bare:
 
         options: dict[str, Any] = {"kv_cache_memory_bytes": 2 * 2**30, "gpu_memory_utilization": 0.05}
         eager = not torch.cuda.is_available()
-        self.llm = LLM(str(directory), dtype=dtype, enforce_eager=eager, max_num_seqs=PROMPTS, **options)
+        self.llm = LLM(str(directory), dtype=dtype, enforce_eager=eager, max_num_seqs=REPLIES, **options)
         self.options = SamplingParams(max_tokens=TOKENS, temperature=1.0, ignore_eos=True)
         self.renderer = Renderer(policy.tokenizer)
         self.tail = tail
@@ -94,7 +96,6 @@ class Ours:
             turns: Rollout(agent, make=lambda _, turns=turns: QuestionEnv(tasks, MathJudge(), tries=turns))
             for turns in (1, TURNS)
         }
-        self.turns: list[int] = []
 
     def __call__(self, tasks: list[Task], turns: int) -> int:
         """Play every task and return the tokens sampled."""
