@@ -8,7 +8,7 @@ import torch
 from palaestra.agents.policy import FloatArray, Request
 from torch import Tensor
 
-__all__ = ["BLOCK", "Chooser", "draw_uniforms"]
+__all__ = ["BLOCK", "Chooser", "draw_tokens", "draw_uniforms"]
 
 # Uniform numbers are drawn for this many tokens at a time, because most replies end long before their limit.
 BLOCK = 32
@@ -105,20 +105,37 @@ class Chooser:
     def _drawn(self, chances: Tensor, step: int) -> Tensor:
         if step % BLOCK == 0:
             self._uniforms = torch.from_numpy(draw_uniforms(self._seeds, step // BLOCK)).to(chances.device)
-        if self._top_k is not None and self._top_p is not None:
-            chances = _cut(chances, self._top_k, self._top_p)
-        sums = chances.cumsum(-1)
-        # The first token whose sum reaches a target in (0, total] always has a chance above zero.
-        target = (1 - self._uniforms[:, step % BLOCK, None]) * sums[:, -1:]
-        # Only a row of broken logits can find none; it must not read out of bounds before it is refused.
-        return torch.searchsorted(sums, target).clamp_(max=chances.shape[-1] - 1)
+        return draw_tokens(chances, self._uniforms[:, step % BLOCK, None], self._top_k, self._top_p)
 
 
-def _cut(chances: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
+def draw_tokens(chances: Tensor, uniforms: Tensor, top_k: Tensor | None, top_p: Tensor | None) -> Tensor:
+    """Draw a token for every row by inverting its cumulative distribution.
+
+    Args:
+        chances: `[B, V]` probabilities.
+        uniforms: `[B, 1]` numbers in [0, 1).
+        top_k: `[B, 1]` see `Sampling`, but all tokens are V; None cuts no row.
+        top_p: `[B, 1]` likewise.
+
+    Returns:
+        `[B, 1]` tokens.
+    """
+    if top_k is not None or top_p is not None:
+        chances = _cut(chances, top_k, top_p)
+    sums = chances.cumsum(-1)
+    # The first token whose sum reaches a target in (0, total] always has a chance above zero.
+    target = (1 - uniforms) * sums[:, -1:]
+    # Only a row of broken logits can find none; it must not read out of bounds before it is refused.
+    return torch.searchsorted(sums, target).clamp_(max=chances.shape[-1] - 1)
+
+
+def _cut(chances: Tensor, top_k: Tensor | None, top_p: Tensor | None) -> Tensor:
     """Zero all but the `top_k` likeliest tokens, then all but the likeliest that hold `top_p` of what is left."""
     ordered, order = chances.sort(dim=-1, descending=True, stable=True)
-    ordered = ordered * (torch.arange(chances.shape[-1], device=chances.device) < top_k)
-    sums = ordered.cumsum(-1)
-    # A token stays when those before it fall short of the mass, so the likeliest always does.
-    ordered = ordered * (sums - ordered < top_p * sums[:, -1:])
+    if top_k is not None:
+        ordered = ordered * (torch.arange(chances.shape[-1], device=chances.device) < top_k)
+    if top_p is not None:
+        sums = ordered.cumsum(-1)
+        # A token stays when those before it fall short of the mass, so the likeliest always does.
+        ordered = ordered * (sums - ordered < top_p * sums[:, -1:])
     return torch.zeros_like(chances).scatter_(1, order, ordered)

@@ -6,11 +6,13 @@ answers batches, the batches, and so the lives bit for bit, depend only on the j
 batches depends on timing, and log-probabilities may differ by rounding.
 """
 
+import heapq
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -70,18 +72,23 @@ class Drive(Generic[J, R]):
         self._on_end = on_end
         self._lives: dict[int, Life[R]] = {}
         self._asking: list[tuple[int, Asked]] = []
-        self._stepping: dict[Future[Any], tuple[int, float]] = {}
+        # By life: the future it waits for. Futures that are done report themselves, because looking at hundreds of
+        # them for each one that ends would cost more than the lives do.
+        self._waiting: dict[int, Future[Any]] = {}
+        self._done: queue.SimpleQueue[tuple[int, Future[Any]]] = queue.SimpleQueue()
+        # When whose patience with which future ends; entries of futures that are done lie here until they are met.
+        self._deadlines: list[tuple[float, int, Future[Any]]] = []
         self._results: dict[int, R] = {}
         self._batch_seconds = 0.0
 
     def run(self, jobs: Iterable[J]) -> list[R]:
         """Live through all jobs and return the results in their order."""
-        queue = deque(enumerate(jobs))
+        jobs_left = deque(enumerate(jobs))
         self._threads = ThreadPoolExecutor(self._workers, thread_name_prefix="step")
         try:
-            while queue or self._lives:
-                while queue and len(self._lives) < self._in_flight:
-                    index, job = queue.popleft()
+            while jobs_left or self._lives:
+                while jobs_left and len(self._lives) < self._in_flight:
+                    index, job = jobs_left.popleft()
                     self._lives[index] = self._live(job)
                     self._advance(index)
                 self._collect()
@@ -104,38 +111,73 @@ class Drive(Generic[J, R]):
                 self._on_end(end.value)
             return
         if isinstance(awaited, Asked) and isinstance(awaited.policy, Continuous):
-            self._stepping[awaited.policy.submit(awaited.request)] = index, float("inf")
+            self._await(index, awaited.policy.submit(awaited.request))
         elif isinstance(awaited, Asked):
             self._asking.append((index, awaited))
         elif isinstance(awaited, Future):
-            self._stepping[awaited] = index, float("inf")
+            self._await(index, awaited)
         elif awaited.seconds is None:
-            self._stepping[self._threads.submit(awaited.call)] = index, float("inf")
+            self._await(index, self._threads.submit(awaited.call))
         else:
-            self._stepping[_alone(awaited.call)] = index, time.monotonic() + awaited.seconds
+            self._await(index, _alone(awaited.call), time.monotonic() + awaited.seconds)
+
+    def _await(self, index: int, future: Future[Any], deadline: float | None = None) -> None:
+        self._waiting[index] = future
+        if deadline is not None:
+            heapq.heappush(self._deadlines, (deadline, index, future))
+        future.add_done_callback(lambda done: self._done.put((index, done)))
 
     def _collect(self) -> None:
-        """Let the lives whose steps have ended go on; wait only when there is little or nothing else to do."""
-        if not self._stepping:
+        """Let the lives whose futures are done go on; wait only when there is little or nothing else to do."""
+        if not self._waiting:
             return
         if not self._asking:
-            timeout = min(deadline for _, deadline in self._stepping.values()) - time.monotonic()
+            within = self._patience()
         elif 2 * len(self._asking) < len(self._lives):
-            timeout = LINGER * self._batch_seconds
+            within = LINGER * self._batch_seconds
         else:
-            timeout = 0.0
-        within = None if timeout == float("inf") else max(0.0, timeout)
-        ready, _ = wait(self._stepping, timeout=within, return_when=FIRST_COMPLETED)
-        now = time.monotonic()
-        late = {future for future, (_, deadline) in self._stepping.items() if deadline <= now} - ready
-        # Not the set's own order: it differs from process to process.
-        for future in sorted(ready | late, key=self._stepping.__getitem__):
-            index, _ = self._stepping.pop(future)
-            error = TimeoutError() if future in late else future.exception()
-            if error is None:
-                self._advance(index, future.result())
-            else:
+            within = 0.0
+        ready = self._ready(within)
+        late = self._late(ready)
+        # Not the order in which they were done, which differs from run to run where it does not have to.
+        for index in sorted(ready | late):
+            future = self._waiting.pop(index)
+            if index in late:
+                self._advance(index, error=TimeoutError())
+            elif future.cancelled():
+                self._advance(index, error=CancelledError())
+            elif (error := future.exception()) is not None:
                 self._advance(index, error=error)
+            else:
+                self._advance(index, future.result())
+
+    def _patience(self) -> float | None:
+        """Return the seconds until the next deadline, None when there is none."""
+        while self._deadlines and self._waiting.get(self._deadlines[0][1]) is not self._deadlines[0][2]:
+            heapq.heappop(self._deadlines)
+        return max(0.0, self._deadlines[0][0] - time.monotonic()) if self._deadlines else None
+
+    def _ready(self, within: float | None) -> set[int]:
+        """Return the lives whose future is done; wait for the first `within` seconds, None for ever."""
+        ready: set[int] = set()
+        try:
+            index, future = self._done.get(timeout=within) if within != 0.0 else self._done.get_nowait()
+            while True:
+                # A future that was given up may be done later; then its life waits for another, or has ended.
+                if self._waiting.get(index) is future:
+                    ready.add(index)
+                index, future = self._done.get_nowait()
+        except queue.Empty:
+            return ready
+
+    def _late(self, ready: set[int]) -> set[int]:
+        """Return the lives whose patience has ended."""
+        late: set[int] = set()
+        while self._patience() == 0.0:
+            _, index, _ = heapq.heappop(self._deadlines)
+            if index not in ready:
+                late.add(index)
+        return late
 
     def _answer(self) -> None:
         """Sample for everyone who asks, in one batch for each policy."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-import numpy as np
 import torch
 from palaestra.agents.cache import Footprint
 from palaestra.agents.decode import continue_batch
+from palaestra.agents.limits import reply_limits, stop_ids
 from palaestra.agents.policy import IntArray, Request, Sample
 from palaestra.envs.errors import InfrastructureError, UsageError
 from peft import (
@@ -19,7 +19,7 @@ from peft import (
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["LocalPolicy"]
+__all__ = ["LocalPolicy", "holds_adapters", "multiplies_bfloat16"]
 
 # Fixed numbers, not the memory that happens to be free: which requests share a batch decides how their logits are
 # rounded, and the same run should sample the same tokens tomorrow.
@@ -70,8 +70,8 @@ class LocalPolicy:
         """
         source = str(path_or_id)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        adapted = lora_rank > 0 or _holds_adapters(source)
-        full = (trainable and not (adapted and device.type == "cuda")) or not _multiplies_bfloat16(device)
+        adapted = lora_rank > 0 or holds_adapters(source)
+        full = (trainable and not (adapted and device.type == "cuda")) or not multiplies_bfloat16(device)
         try:
             tokenizer = AutoTokenizer.from_pretrained(source)
             # Adapters remember where their base came from; a relative path would hold in one folder only.
@@ -97,11 +97,7 @@ class LocalPolicy:
     @property
     def stop_ids(self) -> tuple[int, ...]:
         """Ids that end a reply: the tokenizer's end of sequence and those of the generation configuration."""
-        generation = getattr(self.model, "generation_config", None)
-        ends: set[int] = set()
-        for end in (self.tokenizer.eos_token_id, generation.eos_token_id if generation else None):
-            ends.update([] if end is None else [end] if isinstance(end, int) else end)
-        return tuple(sorted(ends))
+        return stop_ids(self.tokenizer, getattr(self.model, "generation_config", None))
 
     def save(self, directory: str | Path) -> None:
         """Write weights (safetensors; of a model with adapters only these) and tokenizer into `directory`."""
@@ -117,7 +113,7 @@ class LocalPolicy:
         """
         if not requests:
             return []
-        limits = self._limits(requests)
+        limits = reply_limits(requests, self.name, self.context_limit, self._footprint.vocabulary)
         samples: dict[int, Sample] = {}
         training = self.model.training
         self.model.train(False)
@@ -143,27 +139,6 @@ class LocalPolicy:
             self.model.train(training)
         return [samples[i] for i in range(len(requests))]
 
-    def _limits(self, requests: Sequence[Request]) -> IntArray:
-        """Return the `[N]` most tokens of each reply."""
-        sizes = np.array([len(request.context) for request in requests])
-        wanted = np.array([request.sampling.max_tokens for request in requests])
-        if sizes.min() == 0:
-            raise UsageError(f"The context of request {sizes.argmin()} is empty; give at least one token.")
-        if sizes.max() >= self.context_limit:
-            raise UsageError(
-                f"The context of request {sizes.argmax()} has {sizes.max()} tokens and leaves no room for a reply: "
-                f"{self.name} takes {self.context_limit} together. Shorten the context or take another model."
-            )
-        everything = np.concatenate([request.context for request in requests])
-        vocabulary = self._footprint.vocabulary
-        if everything.min() < 0 or everything.max() >= vocabulary:
-            raise UsageError(
-                f"Contexts hold ids from {everything.min()} to {everything.max()}, but {self.name} knows 0 to "
-                f"{vocabulary - 1}. Encode them with this policy's own tokenizer."
-            )
-        limits: IntArray = np.minimum(wanted, self.context_limit - sizes).astype(np.int32)
-        return limits
-
     def _batches(self, requests: Sequence[Request], limits: IntArray) -> Iterator[list[int]]:
         """Divide the requests, by length of context, into batches that fit into `batch_bytes` (or hold one row)."""
         batch: list[int] = []
@@ -178,19 +153,21 @@ class LocalPolicy:
         yield batch
 
 
-def _multiplies_bfloat16(device: torch.device) -> bool:
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Return whether the hardware multiplies bfloat16, so that it is the faster type."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     able = torch.cpu.get_capabilities()
     return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def _holds_adapters(directory: str | Path) -> bool:
+def holds_adapters(directory: str | Path) -> bool:
+    """Return whether a directory holds adapters, whose base lies elsewhere."""
     return (Path(directory) / "adapter_config.json").is_file()
 
 
 def _loaded(source: str, dtype: torch.dtype, trainable: bool) -> PreTrainedModel:
-    if _holds_adapters(source):
+    if holds_adapters(source):
         base = PeftConfig.from_pretrained(source).base_model_name_or_path
         bare = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
         adapted: PreTrainedModel = PeftModel.from_pretrained(bare, source, is_trainable=trainable)

@@ -2,6 +2,7 @@
 
 - `nursery:SKILL[?seed=0]`; what else stands behind the question mark are settings of the skill
 - `local:PATH-or-id[?lora=8]`
+- `vllm:PATH-or-id[?dtype=float32&context=4096&cache_gib=8]`
 - `run:PATH[@step]`, a checkpoint of a run, by default the last
 - `scripted:random|oracle|constant?text=...`
 - in arenas `search:minimax|mcts|cfr`
@@ -17,11 +18,11 @@ from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.scripted import ConstantAgent, OracleAgent, RandomAgent
 from palaestra.envs.errors import UnknownNameError, UsageError
 
-__all__ = ["load_agent"]
+__all__ = ["load_agent", "parse_options"]
 
 _FORMS = (
-    "Write nursery:SKILL, local:PATH-or-id, run:PATH[@step], search:minimax, search:mcts, search:cfr, scripted:random, "
-    "scripted:oracle or scripted:constant?text=TEXT."
+    "Write nursery:SKILL, local:PATH-or-id, vllm:PATH-or-id, run:PATH[@step], search:minimax, search:mcts, search:cfr, "
+    "scripted:random, scripted:oracle or scripted:constant?text=TEXT."
 )
 
 
@@ -53,6 +54,7 @@ def load_agent(
     loaders: dict[str, Callable[[dict[str, str]], Agent]] = {
         "nursery": lambda options: LanguageAgent(_nursery(name, options, seed, progress), sampling, system=system),
         "local": lambda options: LanguageAgent(_local(name, options, trainable), sampling, system=system),
+        "vllm": lambda options: LanguageAgent(_vllm(name, options), sampling, system=system),
         "run": lambda options: LanguageAgent(_of_run(name, options, trainable), sampling, system=system),
         "search": lambda options: _search(name, options),
         "scripted": lambda options: _scripted(name, options),
@@ -61,10 +63,11 @@ def load_agent(
         raise UnknownNameError("kind of agent", kind, loaders, _FORMS)
     if not name:
         raise UsageError(f"The agent spec {spec!r} names nothing after its kind. {_FORMS}")
-    return loaders[kind](_options(query))
+    return loaders[kind](parse_options(query))
 
 
-def _options(query: str) -> dict[str, str]:
+def parse_options(query: str) -> dict[str, str]:
+    """Return the options that stand after the question mark of a spec."""
     pairs = (part.partition("=") for part in query.split("&") if part)
     return {unquote(key): unquote(value) for key, _, value in pairs}
 
@@ -98,6 +101,13 @@ def _local(path: str, options: dict[str, str], trainable: bool) -> Policy:
 
     _take(options, "local", "lora")
     return LocalPolicy.load(unquote(path), trainable=trainable, lora_rank=_number(options, "lora", 0))
+
+
+def _vllm(path: str, options: dict[str, str]) -> Policy:
+    from palaestra.agents.engine.policy import VllmPolicy
+    from palaestra.agents.engine.settings import engine_settings
+
+    return VllmPolicy.load(unquote(path), **engine_settings(options))
 
 
 def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:

@@ -12,6 +12,7 @@ __all__ = [
     "RunError",
     "ShapeError",
     "StuckError",
+    "SynchronisationError",
     "UnknownNameError",
     "UsageError",
 ]
@@ -77,6 +78,10 @@ class InfrastructureError(PalaestraError):
 
 class StuckError(InfrastructureError):
     """A world or a tool that did not answer within its time; its call was left to itself."""
+
+
+class SynchronisationError(PalaestraError):
+    """An engine that was given the trainer's weights does not compute what the trainer computes; the run stops."""
 
 
 class RunError(PalaestraError):

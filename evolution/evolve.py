@@ -11,6 +11,7 @@ from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
 from palaestra.evolution.acquisition.source import played_ahead
+from palaestra.evolution.engine import check_engine
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, describe
@@ -47,6 +48,7 @@ def evolve(
     settings: dict[str, object] | None = None,
     report_to: Sequence[str] = (),
     staleness: int = 0,
+    engine: str = "",
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
@@ -59,6 +61,7 @@ def evolve(
         view: Who watches.
         command: The command line, for the record.
         settings: What was changed of the recipe that its name stands for; needed to resume.
+        engine: Who samples, see `palaestra.evolution.engine`; nothing for the policy itself.
         report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
         staleness: 0 plays and learns in turn. Above, experience is played while the policy learns, and none is learned
             from whose oldest token is more versions behind: 1 is one step off, more is fully asynchronous.
@@ -67,6 +70,7 @@ def evolve(
         Interrupted: After Ctrl-C; the run can be resumed.
         UsageError: If policy, environment and recipe do not fit.
     """
+    check_engine(engine)
     for env in objective.evaluated:
         recipe.acquire.require(env)
     if staleness != 0:
@@ -82,6 +86,7 @@ def evolve(
         "command": list(command),
         "report_to": list(report_to),
         "staleness": staleness,
+        "engine": engine,
     }
     with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
         return _run(run, recipe, view)

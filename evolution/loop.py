@@ -19,6 +19,7 @@ from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.acquisition.ahead import Ahead
 from palaestra.evolution.acquisition.source import AtOnce, Source, played_ahead
+from palaestra.evolution.engine import Sampler
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.league import League, learn_of
 from palaestra.evolution.pace import refuse_stale
@@ -52,13 +53,6 @@ class Loop:
             raise UsageError(f"{agent.name} has no weights that could be trained here; use local: or nursery:.")
         self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
         self.policy.name = run.config["policy"]
-        self.yard = Yard(Rollout(agent), run.config["seed"], League(run.directory / "league"))
-        # What the run was begun with; runs of earlier versions do not say it.
-        self.staleness: int = run.config.get("staleness", 0)
-        self.source: Source = AtOnce(recipe.acquire, self.yard)
-        if self.staleness > 0:
-            ahead = played_ahead(recipe.acquire, self.staleness)
-            self.source = Ahead(ahead, self.yard, run.experience, self.staleness)
         self.updater: Updater = recipe.update.start(
             self.policy,
             seed=run.config["seed"],
@@ -67,16 +61,29 @@ class Loop:
             sampling=recipe.acquire.sampling,
             report_to=run.config["report_to"],
         )
+        # After the trainer, which would take an engine's process group for its own. Earlier runs do not name any.
+        self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
+        league = League(run.directory / "league")
+        self.yard = Yard(Rollout(self.sampler.agent), run.config["seed"], league, learner=self.policy)
+        # What the run was begun with; runs of earlier versions do not say it.
+        self.staleness: int = run.config.get("staleness", 0)
+        self.source: Source = AtOnce(recipe.acquire, self.yard)
+        if self.staleness > 0:
+            ahead = played_ahead(recipe.acquire, self.staleness)
+            self.source = Ahead(ahead, self.yard, run.experience, self.staleness)
 
     def go_on(self, state: LoopState) -> Result:
         """Turn the loop from where `state` stands to the end."""
         try:
+            # A restored policy's version is known only now.
+            self.sampler.follow()
             if not state.history:
                 self.evaluate(state)
             while state.step < self.recipe.steps:
                 self.turn(state)
         finally:
             self.source.close()
+            self.sampler.close()
         return self.finish(state)
 
     def turn(self, state: LoopState) -> None:
@@ -89,7 +96,7 @@ class Loop:
             refined, counts = self.refine(acquired)
         with clock(Phase.UPDATE):
             before = self.policy.version
-            metrics = self.updater.step(refined) if refined else {}
+            metrics = {**self.updater.step(refined), **self.sampler.follow()} if refined else {}
             self.source.updated()
         groups = by_group(acquired).values()
         metrics[UNIFORM_GROUPS] = sum(not is_informative(group) for group in groups) / max(1, len(groups))

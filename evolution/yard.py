@@ -21,23 +21,25 @@ class Yard:
     """What acquisition and evaluation need of their surroundings.
 
     Attributes:
-        rollout: Plays episodes with the policy that learns.
+        rollout: Plays episodes with the policy that learns, or an engine that has its weights.
         seed: Seed of the run; every random stream derives from it.
         league: Frozen ancestors of the policy.
         make_arena: Builds the arena of a spec.
+        learner: The policy that learns, where it is not the rollout's own.
     """
 
     rollout: Rollout
     seed: int
     league: League = field(default_factory=lambda: League(Path("league")))
     make_arena: Callable[[str], Arena] = catalogue.make_arena
+    learner: LocalPolicy | None = None
     _arenas: dict[str, Arena] = field(default_factory=dict)
     _splits: dict[str, Split] = field(default_factory=dict)
 
     @property
     def policy(self) -> LocalPolicy:
         """The policy that learns."""
-        policy = self.rollout.agent.policy
+        policy = self.learner or self.rollout.agent.policy
         if not isinstance(policy, LocalPolicy):
             raise UsageError(f"{self.rollout.agent.name} has no weights that could be frozen here.")
         return policy

@@ -49,7 +49,8 @@ class Ahead:
         yard: Where; its policy is the one that learns.
         experience: What is recorded already: of that, nothing is played again.
         staleness: Most versions by which the oldest token of an episode may be behind the policy that learns from it.
-        player: Who samples; by default a copy of the policy, see `Twin`.
+        player: Who samples and is handed the weights; by default a copy of the policy, see `Twin`, unless the yard's
+            agent speaks for an engine, which is given every update anyway.
 
     Raises:
         UsageError: If the agent cannot speak for another policy, or the player takes no weights.
@@ -64,17 +65,20 @@ class Ahead:
         player: Policy | None = None,
     ) -> None:
         agent = yard.rollout.agent
-        player = player or Twin.of(yard.policy)
-        if not isinstance(agent, SpeaksFor) or not isinstance(player, TakesWeights):
+        if not isinstance(agent, SpeaksFor):
             raise UsageError(
                 f"To play while {agent.name} learns, it must be able to speak for a copy of its policy "
-                "(`with_policy`), and the copy must take weights (`take`). Use a LanguageAgent, or --staleness 0."
+                "(`with_policy`). Use a LanguageAgent, or --staleness 0."
             )
+        if player is None and agent.policy is yard.policy:
+            player = Twin.of(yard.policy)
+        if player is not None and not isinstance(player, TakesWeights):
+            raise UsageError(f"{player.name} takes no weights (`take`), so it cannot follow a policy that learns.")
         self._groups = groups
         self._yard = yard
         self._experience = experience
-        self._player: TakesWeights = player
-        self._rollout: Rollout = yard.rollout.apart(agent.with_policy(player))
+        self._player: TakesWeights | None = player
+        self._rollout: Rollout = yard.rollout.apart(agent.with_policy(player) if player else agent)
         self.pace = Pace(self._rollout.meter, staleness)
         # Groups are begun in order, so few draws are in use at a time.
         self._drawn = lru_cache(4)(lambda env, step: groups.drawn(yard, env, step))
@@ -100,9 +104,8 @@ class Ahead:
     def updated(self) -> None:
         """Hand the new weights over."""
         if self._desk is not None:
-            version = self._yard.policy.version
-            self._player.take(trained_weights(self._yard.policy.model), version)
-            self._desk.updated(version)
+            self._hand_over()
+            self._desk.updated(self._yard.policy.version)
 
     def close(self) -> None:
         """Stop playing; what has been played and not been taken is lost, and will be played again."""
@@ -112,12 +115,16 @@ class Ahead:
                 self._stop.set_exception(_EndError())
             self._thread.join(_END_SECONDS)
 
+    def _hand_over(self) -> None:
+        policy = self._yard.policy
+        if self._player is not None:
+            self._player.take(trained_weights(policy.model), policy.version)
+
     def _begin(self, env: str) -> Desk:
         """Begin to play what is not recorded, with the weights of now."""
         self._yard.split(env)  # what is wrong with the environment is said here, and it is built once
-        policy = self._yard.policy
-        self._player.take(trained_weights(policy.model), policy.version)
-        self._desk = Desk(self._draw, self._bounds, self._numbers(), policy.version)
+        self._hand_over()
+        self._desk = Desk(self._draw, self._bounds, self._numbers(), self._yard.policy.version)
         self._thread.start()
         return self._desk
 

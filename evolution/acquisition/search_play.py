@@ -56,7 +56,8 @@ class SearchPlay:
         agent, arena = yard.rollout.agent, yard.arena(env)
         if not isinstance(agent, LanguageAgent) or not isinstance(arena, GameArena):
             raise UsageError(f"alphazero needs a language policy and a game, got {agent.name} and {env}.")
-        search, foresight = Puct(arena.rules, self.simulations), Foresight(agent, arena)
+        search = Puct(arena.rules, self.simulations)
+        foresight = Foresight(agent.with_policy(yard.policy), arena)
         generator = derive_generator(yard.seed, "search-play", env, step)
         games = [_Game(arena, arena.rules.initial()) for _ in range(self.games)]
         while going := [game for game in games if game.turn != OVER]:

@@ -71,6 +71,12 @@ def evolve(
             "asynchronous; 0 plays and learns in turn.",
         ),
     ] = 0,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="Who samples: vllm, or vllm?dtype=float32.", show_default="the policy that learns"
+        ),
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
     set: Annotated[
@@ -95,8 +101,9 @@ def evolve(
                 ladder = [_without_words(spec) for spec in ladder]
                 watched = [_without_words(spec) for spec in watched]
             objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
-            begin = partial(_begin, seed=seed, directory=run, report_to=report_to or [], staleness=staleness)
-            result = begin(recipe, settings, objective, policy or _newborn(ladder[0]))
+            begin = partial(_begin, seed=seed, directory=run, report_to=report_to or [])
+            learner = policy or _newborn(ladder[0])
+            result = begin(recipe, settings, objective, learner, staleness=staleness, engine=engine or "")
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
     write(json, result.as_json())
@@ -140,6 +147,7 @@ def _begin(
     directory: Path | None,
     report_to: list[str],
     staleness: int,
+    engine: str,
 ) -> Result:
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
     build_each(objective.evaluated)
@@ -157,6 +165,7 @@ def _begin(
         settings=settings,
         report_to=report_to,
         staleness=staleness,
+        engine=engine,
     )
     return _watched(work, f"palaestra evolve {recipe} · {objective.env}")
 

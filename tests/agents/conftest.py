@@ -10,8 +10,9 @@ from small import APPENDING, VOCABULARY, character_tokenizer, new_model
 def policy():
     """Returns a fresh policy of random weights."""
 
-    def build(architecture="llama", seed=0, template=APPENDING):
-        return LocalPolicy(new_model(architecture, seed), character_tokenizer(template), f"test:{architecture}")
+    def build(architecture="llama", seed=0, template=APPENDING, **changes):
+        model = new_model(architecture, seed, **changes)
+        return LocalPolicy(model, character_tokenizer(template), f"test:{architecture}")
 
     return build
 

@@ -37,15 +37,27 @@ _GROUPED = _SIZES | {"intermediate_size": 48, "num_key_value_heads": 2}
 _IDS = {"bos_token_id": 1, "eos_token_id": END, "pad_token_id": 0, "vocab_size": len(VOCABULARY)}
 _LIMIT = {"max_position_embeddings": 128}
 ARCHITECTURES = {
-    "llama": lambda: LlamaForCausalLM(LlamaConfig(**_GROUPED, **_IDS, **_LIMIT)),
-    "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**_GROUPED, **_IDS, **_LIMIT, tie_word_embeddings=True)),
-    "qwen3": lambda: Qwen3ForCausalLM(Qwen3Config(**_GROUPED, **_IDS, **_LIMIT, head_dim=16)),
-    "phi3": lambda: Phi3ForCausalLM(Phi3Config(**_GROUPED, **_IDS, **_LIMIT)),
+    "llama": (LlamaForCausalLM, LlamaConfig, _GROUPED | _LIMIT),
+    "qwen2": (Qwen2ForCausalLM, Qwen2Config, _GROUPED | _LIMIT | {"tie_word_embeddings": True}),
+    "qwen3": (Qwen3ForCausalLM, Qwen3Config, _GROUPED | _LIMIT | {"head_dim": 16}),
+    "phi3": (Phi3ForCausalLM, Phi3Config, _GROUPED | _LIMIT),
     # Windows shorter than the contexts, so that their layers forget.
-    "mistral": lambda: MistralForCausalLM(MistralConfig(**_GROUPED, **_IDS, **_LIMIT, sliding_window=6)),
-    "gemma2": lambda: Gemma2ForCausalLM(Gemma2Config(**_GROUPED, **_IDS, **_LIMIT, head_dim=8, sliding_window=6)),
-    "opt": lambda: OPTForCausalLM(OPTConfig(**_SIZES, **_IDS, **_LIMIT, ffn_dim=48, word_embed_proj_dim=32)),
-    "gpt2": lambda: GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=4, n_positions=128, **_IDS)),
+    "mistral": (MistralForCausalLM, MistralConfig, _GROUPED | _LIMIT | {"sliding_window": 6}),
+    "gemma2": (Gemma2ForCausalLM, Gemma2Config, _GROUPED | _LIMIT | {"head_dim": 8, "sliding_window": 6}),
+    "opt": (OPTForCausalLM, OPTConfig, _SIZES | _LIMIT | {"ffn_dim": 48, "word_embed_proj_dim": 32}),
+    "gpt2": (GPT2LMHeadModel, GPT2Config, {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}),
+}
+# Heads as small as these are too small for engines.
+WIDE = {"hidden_size": 64, "num_attention_heads": 2}
+WIDER = {
+    "llama": WIDE,
+    "qwen2": WIDE,
+    "qwen3": WIDE | {"head_dim": 32},
+    "phi3": WIDE,
+    "mistral": WIDE,
+    "gemma2": WIDE | {"head_dim": 32},
+    "opt": WIDE | {"word_embed_proj_dim": 64},
+    "gpt2": {"n_embd": 64, "n_head": 2},
 }
 
 
@@ -65,10 +77,11 @@ def character_tokenizer(template=APPENDING):
     )
 
 
-def new_model(architecture="llama", seed=0):
+def new_model(architecture="llama", seed=0, **changes):
+    kind, config, settings = ARCHITECTURES[architecture]
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = ARCHITECTURES[architecture]()
+        model = kind(config(**settings | _IDS | changes))
         for weight in model.parameters():
             # Far from the usual 0.02, where every next token would be about as likely as any other.
             weight.data.add_(torch.randn_like(weight), alpha=0.15)

@@ -1,0 +1,76 @@
+"""Runs whose policy learns here while an engine samples."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from palaestra.agents.alphabet import build_tokenizer
+from palaestra.agents.language import LanguageAgent
+from palaestra.agents.local import LocalPolicy
+from palaestra.agents.nursery import Plan, _new_model, born
+from palaestra.envs.errors import UnknownNameError
+from palaestra.evolution.engine import Sampler, check_engine
+from palaestra.evolution.run import Run
+
+# Heads of 32, the smallest that the engine takes.
+PLAN = Plan(hidden_size=64, intermediate_size=64, layers=2, heads=2, positions=128)
+COMMAND = "from palaestra.evolution.cli import main; main()"
+STEPS = 3
+
+
+def newborn():
+    return LocalPolicy(_new_model(PLAN, 0), build_tokenizer(128), "test:newborn")
+
+
+def test_without_an_engine_the_policy_samples_itself(tmp_path):
+    local = newborn()
+    agent = LanguageAgent(local)
+    sampler = Sampler(agent, local, "", tmp_path)
+    assert sampler.agent is agent
+    assert sampler.follow() == {}
+    sampler.close()
+
+
+@pytest.mark.parametrize("spec", ["sglang", "vllm?lora=8", "vllm?dtype=float99"])
+def test_engines_that_are_none(spec):
+    with pytest.raises(UnknownNameError):
+        check_engine(spec)
+
+
+@pytest.mark.vllm
+def test_the_same_is_lived_and_learned_with_an_engine(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # A little skill and much left to learn.
+    plan = replace(PLAN, solved=0.02, able=0.02, practise_steps=1, settle_steps=20)
+    born("arithmetic?digits=1", plan=plan).save(tmp_path / "policy")
+
+    def evolve(name, *more):
+        options = {"acquire.groups": 12, "evaluate.tasks": 10, "evaluate_every": 2}
+        options |= {"steps": STEPS, "acquire.sampling.max_tokens": 6, "evaluate.sampling.max_tokens": 6}
+        settings = [part for key, value in options.items() for part in ("--set", f"{key}={value}")]
+        env = "palaestra/Arithmetic-v0?digits=1"
+        arguments = ["evolve", "grpo", "--policy", f"local:{tmp_path / 'policy'}", "--env", env, *settings]
+        subprocess.run(
+            [sys.executable, "-c", COMMAND, *arguments, "--run", str(tmp_path / name), *more],
+            check=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            timeout=300,
+        )
+        return Run.open(tmp_path / name, read_only=True)
+
+    engine, alone = evolve("engine", "--engine", "vllm?dtype=float32&cache_gib=0.1"), evolve("alone")
+    for step in range(1, STEPS + 1):
+        ours, theirs = (run.experience.read(f"step-{step:06d}") for run in (engine, alone))
+        for one, other in zip(ours, theirs, strict=True):
+            for mine, its in zip(one.turns, other.turns, strict=True):
+                assert mine.reply_ids.tolist() == its.reply_ids.tolist()
+                assert mine.versions.tolist() == its.versions.tolist()
+                np.testing.assert_allclose(mine.logprobs, its.logprobs, atol=1e-3)
+    rows = [row for row in engine.metrics.rows() if row.get("phase") == "train"]
+    assert len(rows) == STEPS
+    learned = [row for row in rows if row["used"]]
+    assert learned, "a run that learned nothing shows nothing"
+    assert all(0 <= row["update/engine_largest_difference"] < 2e-3 for row in learned)
