@@ -17,7 +17,7 @@ from palaestra.agents.agent import Agent, ContextFullError, HoldsResources
 from palaestra.agents.driving import Drive, Life, Step
 from palaestra.agents.episode import Episode, Turn
 from palaestra.envs import catalogue
-from palaestra.envs.errors import ContractError
+from palaestra.envs.errors import ContractError, RefusedError
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from palaestra.envs.verdict import Status, Verdict
@@ -108,6 +108,9 @@ class Rollout:
 
         Returns:
             Episodes in the order of the assignments. One that our own machinery or its world broke is there, invalid.
+
+        Raises:
+            RefusedError: If a service that the agent asks refuses to go on.
         """
         return Drive(self._life, self.in_flight, self.workers, on_episode).run(assignments)
 
@@ -156,6 +159,8 @@ def _live(env: TextEnv, agent: Agent, assignment: Assignment) -> Life[Episode]:
         truncated = True
         if not turns:
             verdict = Verdict(0.0, Status.BROKEN_TASK, str(error))
+    except RefusedError:  # the next episode would fare alike
+        raise
     except Exception as error:  # a world may fail in any way; what it broke is no experience
         verdict = Verdict(0.0, Status.INFRASTRUCTURE, f"{type(error).__name__}: {error}")
     finally:

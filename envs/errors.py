@@ -9,6 +9,7 @@ __all__ = [
     "ContractError",
     "InfrastructureError",
     "PalaestraError",
+    "RefusedError",
     "RunError",
     "ShapeError",
     "UnknownNameError",
@@ -72,6 +73,13 @@ class ContractError(PalaestraError):
 
 class InfrastructureError(PalaestraError):
     """Our machinery or an outside service failed; what it touched is invalid and never becomes a reward."""
+
+
+class RefusedError(UsageError):
+    """An outside service will do nothing more for us until a person changes something: a key, a name, a budget.
+
+    Whoever plays many episodes stops here, since all others would break alike; none of them is lost or counted.
+    """
 
 
 class RunError(PalaestraError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from palaestra.agents.specs import load_agent
+from palaestra.agents.specs import load_agent, refuse_untrainable
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
@@ -63,6 +63,7 @@ def evolve(
         Interrupted: After Ctrl-C; the run can be resumed.
         UsageError: If policy, environment and recipe do not fit.
     """
+    refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.evaluated:
         recipe.acquire.require(env)
     configuration = {
