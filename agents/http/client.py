@@ -8,7 +8,7 @@ import random
 import threading
 import time
 import weakref
-from concurrent.futures import InvalidStateError, wait
+from concurrent.futures import InvalidStateError
 from datetime import UTC, datetime
 from typing import Final
 
@@ -242,11 +242,14 @@ def _stop(session: aiohttp.ClientSession, loop: asyncio.AbstractEventLoop, threa
     """Close the connections and end the thread; requests under way are dropped."""
 
     async def close() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
         await session.close()
         loop.stop()
 
-    if not loop.is_running():
-        return
-    closing = asyncio.run_coroutine_threadsafe(close(), loop)
+    if loop.is_running():
+        asyncio.run_coroutine_threadsafe(close(), loop)
     if thread is not threading.current_thread():
-        wait([closing], timeout=1.0)
+        thread.join(timeout=1.0)
