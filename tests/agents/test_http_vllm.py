@@ -128,11 +128,11 @@ def test_the_same_seed_gives_the_same_replies(server):
 
 
 def test_a_full_context_ends_the_episode(server):
-    _, episodes = played(server, count=4, turns=100, max_tokens=32)
+    _, episodes = played(server, count=4, turns=300, max_tokens=32)
     for episode in episodes:
         assert episode.valid
         assert episode.truncated
-        assert 1 < len(episode.turns) < 100
+        assert 1 < len(episode.turns) < 300
 
 
 def test_an_unknown_model_is_refused_in_the_server_s_words(server):
