@@ -34,7 +34,7 @@ ENV = "palaestra/Arithmetic-v0"
 PROMPTS = 512
 TOKENS = 64
 CONCURRENCY = 64
-REPEATS = 3
+REPEATS = 6
 
 
 def save_model(folder: Path) -> None:
@@ -101,7 +101,12 @@ def main() -> None:
             ours(rollout, tasks, 99)
             pairs = []
             for seed in range(REPEATS):
-                pairs.append((ours(rollout, tasks, seed), theirs(address, model, prompts, folder)))
+                # Whoever comes second meets a warmer machine, so they take turns.
+                if seed % 2:
+                    other = theirs(address, model, prompts, folder)
+                    pairs.append((ours(rollout, tasks, seed), other))
+                else:
+                    pairs.append((ours(rollout, tasks, seed), theirs(address, model, prompts, folder)))
                 print(pairs[-1], flush=True)
     ratios = [mine / other for (mine, _), (other, _) in pairs]
     lengths = [count / PROMPTS for pair in pairs for _, count in pair]
