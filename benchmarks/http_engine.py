@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import vllm
 from palaestra.agents.alphabet import build_tokenizer
 from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment, Rollout
@@ -117,6 +118,7 @@ def main() -> None:
         {
             "target": "tokens/s over those of vllm bench serve on the same server >= 0.85",
             "met": ratio >= 0.85,
+            "vllm": vllm.__version__,
             "ratio": ratio,
             "worst_ratio": min(ratios),
             "tokens_per_second": statistics.median(mine for (mine, _), _ in pairs),

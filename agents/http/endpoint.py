@@ -67,15 +67,18 @@ class Endpoint:
         """Return the key, or nothing where the server is to be asked without one.
 
         Raises:
-            UsageError: If the variable that was named is not set.
+            UsageError: If the variable that was named is not set, or holds what no key can be.
         """
-        if self.key:
-            if not os.environ.get(self.key):
-                raise UsageError(f"key={self.key}: the environment has no variable of this name. Set it to the key.")
-            return os.environ[self.key].strip()
         address = urlsplit(self.url)
         private = address.scheme == "https" or address.hostname in ("127.0.0.1", "::1", "localhost")
-        return os.environ.get(USUAL_KEY, "").strip() if private else ""
+        key = os.environ.get(self.key or USUAL_KEY, "").strip()
+        if self.key and not key:
+            raise UsageError(f"key={self.key}: the environment has no variable of this name. Set it to the key.")
+        if not key.isascii() or not key.isprintable():
+            raise UsageError(
+                f"{self.key or USUAL_KEY} in the environment is no key: it is more than one line of ASCII."
+            )
+        return key if self.key or private else ""
 
 
 def parse_endpoint(name: str, options: Mapping[str, str]) -> Endpoint:

@@ -159,7 +159,9 @@ def read_answer(text: str) -> Answer:
     if reason == "content_filter":
         raise InfrastructureError("The server held the reply back (content_filter).")
     finish = FinishReason(reason) if reason in list(FinishReason) else None
-    return Answer(said or "", finish, *_ids(body, choice), _tokens(body.get("usage")))
+    # Half a surrogate pair is valid JSON and no text: it can neither be printed nor stored.
+    reply = (said or "").encode("utf-8", "replace").decode("utf-8")
+    return Answer(reply, finish, *_ids(body, choice), _tokens(body.get("usage")))
 
 
 def _ids(body: dict[str, Any], choice: dict[str, Any]) -> tuple[IntArray, IntArray, FloatArray]:

@@ -108,6 +108,14 @@ def test_the_usual_key_goes_over_https_or_to_this_machine_only(monkeypatch, url,
     assert Endpoint("m", url, key="OTHER").read_key() == "k2"
 
 
+@pytest.mark.parametrize("key", ["one\ntwo", "schlüssel", "a\tb"])
+def test_what_no_key_can_be(monkeypatch, key):
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(UsageError, match="MY_KEY in the environment is no key") as caught:
+        load_agent(f"http:m@{URL}?key=MY_KEY")
+    assert key not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -209,6 +217,10 @@ def test_ids_that_do_not_fit_are_no_ids(body):
     answer = read_answer(json.dumps(body))
     assert (len(answer.prompt_ids), len(answer.ids), len(answer.logprobs)) == (0, 0, 0)
     assert answer.text == "ab"
+
+
+def test_half_a_character_is_replaced():
+    assert read_answer(json.dumps(chat("a\ud800b"))).text == "a?b"
 
 
 def test_reasons_to_end():
