@@ -67,9 +67,11 @@ class ScriptedServer:
 
     Args:
         script: Called with each request, in order of coming; returns what to do.
+        port: Where to listen; 0 takes one that is free.
     """
 
-    def __init__(self, script: Callable[[Heard], Said]) -> None:
+    def __init__(self, script: Callable[[Heard], Said], port: int = 0) -> None:
+        self.port = port
         self.script = script
         self.heard: list[Heard] = []
         self.connections = 0
@@ -79,12 +81,18 @@ class ScriptedServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        starting = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._serve, "127.0.0.1", 0), self._loop)
+        starting = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._serve, "127.0.0.1", self.port), self._loop
+        )
         self._server = starting.result(10)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
     def __exit__(self, *_: object) -> None:
+        """Stop; doing so twice is fine."""
+        if self._loop.is_closed():
+            return
+
         async def stop() -> None:
             self._server.close()
             others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -1,6 +1,7 @@
 """A real `vllm serve` of a small model on loopback, for as long as it is needed."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 STARTS_WITHIN_SECONDS = 180
@@ -42,17 +43,20 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path, log: Path, *options: str) -> Iterator[str]:
+def serving(folder: Path, log: Path, *options: str, port: int = 0) -> Iterator[str]:
     """Serve a model folder as `small`; yields the address, and the server has ended when this ends.
 
     Args:
         folder: Model and tokenizer.
         log: Where the server writes.
         *options: Further words for `vllm serve`.
+        port: Where it listens; 0 takes one that is free.
     """
-    port = free_port()
+    port = port or free_port()
     words = ["serve", str(folder), "--served-model-name", "small", "--host", "127.0.0.1", "--port", str(port)]
     words += ["--dtype", "bfloat16", "--enforce-eager", *options]
+    # The CPU build ends when it reads the prompt of a seeded request in parts: such a generator cannot be wound back.
+    words += ["--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192"]
     with log.open("wb") as out:
         server = subprocess.Popen(
             [*VLLM, *words],
@@ -60,6 +64,7 @@ def serving(folder: Path, log: Path, *options: str) -> Iterator[str]:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env=os.environ | ENVIRONMENT,
+            start_new_session=True,
         )
     try:
         _await(server, f"http://127.0.0.1:{port}/health", log)
@@ -67,9 +72,12 @@ def serving(folder: Path, log: Path, *options: str) -> Iterator[str]:
     finally:
         server.terminate()
         try:
-            server.wait(30)
+            server.wait(10)
         except subprocess.TimeoutExpired:
-            server.kill()
+            pass
+        finally:  # the engine is a process of its own, in the same group
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 

@@ -1,5 +1,8 @@
 """Agents over HTTP against a real vLLM server on loopback."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +19,7 @@ from palaestra.envs.text_env import TextEnv
 from palaestra.envs.verdict import Status, Verdict
 from palaestra.evolution.cli import main
 from transformers import LlamaConfig, LlamaForCausalLM
-from vllm_server import serving
+from vllm_server import free_port, serving
 
 pytest.importorskip("vllm")
 pytestmark = pytest.mark.vllm
@@ -140,6 +143,33 @@ def test_an_unknown_model_is_refused_in_the_server_s_words(server):
     env = Chat()
     with pytest.raises(RefusedError, match="The model `large` does not exist"):
         Rollout(agent, make=lambda _: env).play([Assignment("0", "chat", env.tasks[0], 0)])
+
+
+def test_a_server_stopped_and_started_again_breaks_no_episode(model, tmp_path):
+    model.save_pretrained(tmp_path / "model")
+    build_tokenizer(LIMIT).save_pretrained(tmp_path / "model")
+    words = tmp_path / "model", tmp_path / "log", "--max-num-seqs", "64", "--max-model-len", str(LIMIT)
+    port, episodes, ended = free_port(), [], []
+    agent = HttpAgent(Endpoint("small", f"http://127.0.0.1:{port}/v1", retries=20, concurrency=16))
+    env = Chat(8)
+    rollout = Rollout(agent, make=lambda _: env)
+    plan = [Assignment(f"{i}", "chat", env.tasks[i % 64], i) for i in range(256)]
+    playing = threading.Thread(target=lambda: episodes.extend(rollout.play(plan, ended.append)), daemon=True)
+    with serving(*words, port=port):
+        playing.start()
+        deadline = time.monotonic() + 60
+        while not ended and time.monotonic() < deadline:
+            time.sleep(0.01)
+    before = agent.usage.answers
+    assert 0 < len(ended) < 256
+    with serving(*words, port=port):
+        playing.join(120)
+    assert not playing.is_alive()
+    assert [(episode.valid, len(episode.turns)) for episode in episodes] == [(True, 8)] * 256
+    usage = agent.usage
+    assert (usage.answers, usage.failed) == (256 * 8, 0)
+    assert before < usage.answers
+    assert usage.retries > 0
 
 
 def test_games_with_a_clock(server):
