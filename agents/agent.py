@@ -20,7 +20,17 @@ from palaestra.envs.errors import PalaestraError
 from palaestra.envs.place import Place
 from palaestra.envs.task import Task
 
-__all__ = ["Acting", "Agent", "ContextFullError", "HoldsResources", "Move", "Player", "SpeaksFor", "ToolCall"]
+__all__ = [
+    "Acting",
+    "Agent",
+    "Answering",
+    "ContextFullError",
+    "HoldsResources",
+    "Move",
+    "Player",
+    "SpeaksFor",
+    "ToolCall",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +59,17 @@ class ToolCall:
 
     move: Move
     call: Callable[[], str]
+
+
+class Answering(Future[Any]):
+    """An answer that somebody outside of this process works on.
+
+    Attributes:
+        since: The `time.monotonic()` from which it is being worked on; None while it only waits, for its turn or after
+            a failure, which is never charged to whoever asked.
+    """
+
+    since: float | None = None
 
 
 Acting: TypeAlias = Generator[Request | ToolCall | Future[Any], Any, Move]

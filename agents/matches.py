@@ -1,18 +1,22 @@
 """Games between agents: many at once, a record of each, and one episode a seat.
 
 A player that raises voids its own game: it is no experience and counts for nobody. One that says what is no move is
-treated as the arena says. One that thinks longer than it may loses by the clock; that is for players that think in
-this process, where nothing can stop them: theirs go on in the background, and cost time until they end.
+treated as the arena says. One that thinks longer than it may loses by the clock. Where it thinks in this process
+nothing can stop it: it goes on in the background, and costs time until it ends. Where it waits for an answer from
+elsewhere, the clock runs while the answer is worked on, not while the request waits for its turn or for a server that
+failed to come back.
 """
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from palaestra.agents.acting import act, turn
-from palaestra.agents.agent import Agent, ContextFullError, HoldsResources, Move, Player
+from palaestra.agents.agent import Acting, Agent, Answering, ContextFullError, HoldsResources, Move, Player
 from palaestra.agents.attending import Attendant, Meter
 from palaestra.agents.crew import Crew
 from palaestra.agents.driving import Awaited, Drive, Life, Step
@@ -21,7 +25,7 @@ from palaestra.agents.rollout import STEP_SECONDS
 from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.catalogue import make_arena
 from palaestra.envs.arena.talk import Fault
-from palaestra.envs.errors import ContractError
+from palaestra.envs.errors import ContractError, RefusedError
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.verdict import Status, Verdict
 
@@ -144,6 +148,7 @@ class Matches:
 
         Raises:
             ContractError: If a match names agents that are not there, or not one for each seat.
+            RefusedError: If a service that an agent asks refuses to go on. Games under way are then lost.
         """
         matches = list(matches)
         for match in matches:
@@ -188,6 +193,8 @@ class Matches:
             # A conversation that is too long is its player's doing: it cannot go on, and has given up.
             truncated = True
             arena.give_up(Fault(arena.seat, Status.TIMEOUT, str(error)))
+        except RefusedError:  # the next game would fare alike
+            raise
         except Exception as error:  # a player or an arena may fail in any way; what it broke is no experience
             broken = Verdict(0.0, Status.INFRASTRUCTURE, f"{type(error).__name__}: {error}")
         finally:
@@ -207,7 +214,7 @@ class Matches:
         if seat.agent.policy is None and self.move_seconds is not None:
             asked = time.perf_counter()
             try:
-                move = yield Step(partial(_thought, seat.player, observation), self.move_seconds)
+                move = yield from _timed(seat.player.act(observation), self.move_seconds)
             except TimeoutError:
                 arena.give_up(Fault(arena.seat, Status.TIMEOUT, f"no move within {self.move_seconds:g} s"))
                 return ""
@@ -219,15 +226,44 @@ class Matches:
         return str(move.action)
 
 
-def _thought(player: Player, observation: str) -> Move:
-    """Let a player without a policy act to the end, on whatever thread this is."""
-    acting = player.act(observation)
+def _timed(acting: Acting, seconds: float) -> Generator[Awaited, Any, Move]:
+    """Let a player without a policy act to the end.
+
+    Raises:
+        TimeoutError: If it, or an answer from elsewhere that it waits for, takes longer than `seconds`.
+    """
+    answer: Any = None
+    while True:
+        thought = yield Step(partial(_thought, acting, answer), seconds)
+        if isinstance(thought, Move):
+            return thought
+        answer = yield Step(partial(_answer, thought, seconds), math.inf)
+
+
+def _thought(acting: Acting, answer: Any) -> Move | Future[Any]:
+    """Let a player act until it moves or waits for an answer, on whatever thread this is."""
     try:
-        acting.send(None)
+        awaited = acting.send(answer)
     except StopIteration as end:
         move: Move = end.value
         return move
+    if isinstance(awaited, Future):
+        return awaited
     raise ContractError("An agent without a policy asked for something.")
+
+
+def _answer(future: Future[Any], seconds: float) -> Any:
+    """Wait for an answer that may be worked on for so long, and no longer than that."""
+    began = time.monotonic()
+    while True:
+        since = future.since if isinstance(future, Answering) else began
+        left = seconds if since is None else since + seconds - time.monotonic()
+        if left <= 0:
+            future.cancel()
+            raise TimeoutError
+        wait([future], timeout=min(left, seconds))
+        if future.done():
+            return future.result()
 
 
 def _call(arena: Arena, call: Callable[[], None]) -> Generator[Step, Any, None]:

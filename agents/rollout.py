@@ -21,7 +21,7 @@ from palaestra.agents.driving import Drive, Life, Step
 from palaestra.agents.episode import Episode, Turn
 from palaestra.agents.policy import IntArray
 from palaestra.envs import catalogue
-from palaestra.envs.errors import ContractError
+from palaestra.envs.errors import ContractError, RefusedError
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from palaestra.envs.verdict import Status, Verdict
@@ -131,6 +131,9 @@ class Rollout:
 
         Returns:
             Episodes in the order of the assignments. One that our own machinery or its world broke is there, invalid.
+
+        Raises:
+            RefusedError: If a service that the agent asks refuses to go on.
         """
         with self.attendant() as attendant:
             return Drive(partial(self.live, attendant), self.in_flight, 1, on_episode).run(assignments)
@@ -208,6 +211,8 @@ def _live(env: TextEnv, agent: Agent, assignment: Assignment, meter: Meter) -> L
         truncated = True
         if not turns:
             verdict = Verdict(0.0, Status.BROKEN_TASK, str(error))
+    except RefusedError:  # the next episode would fare alike
+        raise
     except Exception as error:  # a world may fail in any way; what it broke is no experience
         verdict = Verdict(0.0, Status.INFRASTRUCTURE, f"{type(error).__name__}: {error}")
     finally:

@@ -4,6 +4,9 @@
 - `local:PATH-or-id[?lora=8]`
 - `vllm:PATH-or-id[?dtype=float32&context=4096&cache_gib=8]`
 - `run:PATH[@step]`, a checkpoint of a run, by default the last
+- `http:MODEL@http://HOST:PORT/v1`, a model on a server that speaks the OpenAI chat protocol; options: `key` (name of
+  the environment variable with the key), `concurrency`, `retries`, `connect` and `timeout` (seconds),
+  `sampling=server`, `price_in` and `price_out` (of a million tokens), `budget`
 - `scripted:random|oracle|constant?text=...`
 - in arenas `search:minimax|mcts|cfr`
 """
@@ -18,12 +21,18 @@ from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.scripted import ConstantAgent, OracleAgent, RandomAgent
 from palaestra.envs.errors import UnknownNameError, UsageError
 
-__all__ = ["load_agent", "parse_options"]
+__all__ = ["load_agent", "parse_options", "refuse_untrainable"]
 
 _FORMS = (
-    "Write nursery:SKILL, local:PATH-or-id, vllm:PATH-or-id, run:PATH[@step], search:minimax, search:mcts, search:cfr, "
-    "scripted:random, scripted:oracle or scripted:constant?text=TEXT."
+    "Write nursery:SKILL, local:PATH-or-id, vllm:PATH-or-id, run:PATH[@step], http:MODEL@ADDRESS, search:minimax, "
+    "search:mcts, search:cfr, scripted:random, scripted:oracle or scripted:constant?text=TEXT."
 )
+
+_WITHOUT_WEIGHTS = {
+    "http": "its weights are on a server, out of reach, and not every server says which tokens it sampled",
+    "scripted": "it has no weights",
+    "search": "it has no weights",
+}
 
 
 def load_agent(
@@ -47,7 +56,8 @@ def load_agent(
 
     Raises:
         UnknownNameError: If the kind, the name or an option is not known.
-        UsageError: If an option's value is not understood, or the policy cannot be loaded.
+        UsageError: If an option's value is not understood, or the policy cannot be loaded, or not trained where it
+            shall be.
     """
     kind, _, rest = spec.partition(":")
     name, _, query = rest.partition("?")
@@ -56,14 +66,27 @@ def load_agent(
         "local": lambda options: LanguageAgent(_local(name, options, trainable), sampling, system=system),
         "vllm": lambda options: LanguageAgent(_vllm(name, options), sampling, system=system),
         "run": lambda options: LanguageAgent(_of_run(name, options, trainable), sampling, system=system),
+        "http": lambda options: _http(spec, name, options, sampling, system),
         "search": lambda options: _search(name, options),
         "scripted": lambda options: _scripted(name, options),
     }
     if kind not in loaders:
         raise UnknownNameError("kind of agent", kind, loaders, _FORMS)
+    if trainable:
+        refuse_untrainable(spec)
     if not name:
         raise UsageError(f"The agent spec {spec!r} names nothing after its kind. {_FORMS}")
     return loaders[kind](parse_options(query))
+
+
+def refuse_untrainable(spec: str) -> None:
+    """Raise `UsageError` if what a spec names cannot be trained here, whatever its options."""
+    kind = spec.partition(":")[0]
+    if kind in _WITHOUT_WEIGHTS:
+        raise UsageError(
+            f"An agent of the kind {kind!r} cannot be trained: {_WITHOUT_WEIGHTS[kind]}. It can be benchmarked and "
+            "play in arenas. Train nursery:SKILL or local:PATH-or-id."
+        )
 
 
 def parse_options(query: str) -> dict[str, str]:
@@ -126,6 +149,13 @@ def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:
     policy = LocalPolicy.load(kept[number], trainable=trainable)
     policy.name = f"run:{quote(path)}@{number}"
     return policy
+
+
+def _http(spec: str, name: str, options: dict[str, str], sampling: Sampling | None, system: str) -> Agent:
+    from palaestra.agents.http.agent import HttpAgent
+    from palaestra.agents.http.endpoint import parse_endpoint
+
+    return HttpAgent(parse_endpoint(name, options), sampling, system=system, name=spec)
 
 
 def _search(name: str, options: dict[str, str]) -> Agent:

@@ -9,6 +9,7 @@ __all__ = [
     "ContractError",
     "InfrastructureError",
     "PalaestraError",
+    "RefusedError",
     "RunError",
     "ShapeError",
     "StuckError",
@@ -82,6 +83,13 @@ class StuckError(InfrastructureError):
 
 class SynchronisationError(PalaestraError):
     """An engine that was given the trainer's weights does not compute what the trainer computes; the run stops."""
+
+
+class RefusedError(UsageError):
+    """An outside service will do nothing more for us until a person changes something: a key, a name, a budget.
+
+    Whoever plays many episodes stops here, since all others would break alike; none of them is lost or counted.
+    """
 
 
 class RunError(PalaestraError):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from palaestra.agents.specs import load_agent
+from palaestra.agents.specs import load_agent, refuse_untrainable
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
@@ -71,6 +71,7 @@ def evolve(
         UsageError: If policy, environment and recipe do not fit.
     """
     check_engine(engine)
+    refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.evaluated:
         recipe.acquire.require(env)
     if staleness != 0:

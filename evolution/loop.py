@@ -50,7 +50,10 @@ class Loop:
 
     def __init__(self, run: Run, recipe: Recipe, agent: Agent, view: View) -> None:
         if not isinstance(agent.policy, LocalPolicy):
-            raise UsageError(f"{agent.name} has no weights that could be trained here; use local: or nursery:.")
+            raise UsageError(
+                f"{agent.name} has no weights that could be trained here: an agent without a policy, or whose model is "
+                "on a server, can be benchmarked and play in arenas. Train local: or nursery:."
+            )
         self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
         self.policy.name = run.config["policy"]
         self.updater: Updater = recipe.update.start(

@@ -1,13 +1,15 @@
 """`palaestra bench`: measure policies in environments on held-out tasks."""
 
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.cli.configuration import ConfigFile
-from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
+from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, usage_json, usage_lines, write
 from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
 from palaestra.evolution.evaluation.record import Score
 from palaestra.evolution.report.words import bounds, share
@@ -15,6 +17,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from palaestra.agents.episode import Episode
+    from palaestra.agents.http.meter import Usage
 
 __all__ = ["bench"]
 
@@ -56,7 +62,10 @@ def bench(
     env: Annotated[list[str], typer.Argument(metavar="ENV...", help="Environments; `palaestra envs` lists them.")],
     policy: Annotated[
         list[str],
-        typer.Option(metavar="SPEC", help="nursery:SKILL, local:PATH-or-id, scripted:random; may be repeated."),
+        typer.Option(
+            metavar="SPEC",
+            help="nursery:SKILL, local:PATH-or-id, http:MODEL@ADDRESS, scripted:random; repeatable.",
+        ),
     ],
     attempts: Annotated[
         int, typer.Option(min=1, help="Sampled attempts a task, for pass@k up to this k; 1 is the greedy one alone.")
@@ -81,8 +90,11 @@ def bench(
     build_each(env)
     rows: list[Row] = []
     refused: list[str] = []
+    broken: list[str] = []
+    usages: dict[str, Usage] = {}
     with Console(stderr=True).status("loading") as status:
         # Imported late: a misspelt environment should not wait for torch.
+        from palaestra.agents.http.meter import Metered
         from palaestra.agents.policy import Sampling
         from palaestra.agents.rollout import Rollout
         from palaestra.agents.specs import load_agent
@@ -93,20 +105,42 @@ def bench(
         held_out = HeldOut(tasks=tasks, attempts=attempts, sampling=sampling)
         for name in policy:
             status.update(f"loading {name}")
-            rollout = Rollout(load_agent(name, sampling=sampling, trainable=False, seed=seed))
+            agent = load_agent(name, sampling=sampling, trainable=False, seed=seed)
+            rollout = Rollout(agent)
             for spec in env:
                 status.update(f"{name} in {spec}")
+                reasons = Counter[str]()
                 try:
-                    score = held_out.score(rollout, spec, seed)
+                    score = held_out.score(rollout, spec, seed, partial(_note, reasons))
                 except UsageError as error:  # one that cannot play here costs the others nothing
                     refused.append(f"{name} in {spec}: {error}")
                 else:
                     rows.append(Row(name, spec, attempts, seed, score))
-    write(json, {"rows": [row.as_json() for row in rows]})
+                    broken += _broken(name, spec, reasons)
+            if isinstance(agent, Metered):
+                usages[name] = agent.usage
+    write(json, {"rows": [row.as_json() for row in rows]} | usage_json(usages))
+    console = console_for(json)
     if rows:
-        console_for(json).print(_table(rows))
+        console.print(_table(rows))
+    for line in (*broken, *usage_lines(usages)):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
     if refused:
         raise UsageError("Not measured: " + " ".join(refused))
+
+
+def _note(reasons: Counter[str], episode: "Episode") -> None:
+    """Count why an episode does not count."""
+    if not episode.valid:
+        reasons[episode.verdict.detail] += 1
+
+
+def _broken(policy: str, env: str, reasons: Counter[str]) -> list[str]:
+    """Return a line that says why episodes do not count, if some do not: the most frequent reason."""
+    if not reasons:
+        return []
+    (reason, count), *_ = reasons.most_common(1)
+    return [f"invalid: {policy} in {env}: {reasons.total():,} episodes count nowhere, {count:,} of them: {reason}"]
 
 
 def _table(rows: list[Row]) -> Table:

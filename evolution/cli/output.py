@@ -4,14 +4,17 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from palaestra.envs.errors import PalaestraError, UsageError
 from palaestra.evolution.durable import dump_json, write_json
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["check_writable", "complain", "console_for", "hush_libraries", "write"]
+if TYPE_CHECKING:
+    from palaestra.agents.http.meter import Usage
+
+__all__ = ["check_writable", "complain", "console_for", "hush_libraries", "usage_json", "usage_lines", "write"]
 
 STANDARD_OUTPUT = Path("-")
 
@@ -56,6 +59,16 @@ def hush_libraries() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def usage_json(usages: "Mapping[str, Usage]") -> dict[str, Any]:
+    """Return what agents cost, by their specs, as JSON values under one name; nothing when none of them counts it."""
+    return {"usage": [{"agent": spec} | usage.as_json() for spec, usage in usages.items()]} if usages else {}
+
+
+def usage_lines(usages: "Mapping[str, Usage]") -> list[str]:
+    """Return what agents cost, a line each."""
+    return [f"{spec}: {usage}" for spec, usage in usages.items()]
 
 
 def complain(error: PalaestraError) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from palaestra.envs.errors import UnknownNameError, UsageError
-from palaestra.evolution.cli.output import check_writable, console_for, write
+from palaestra.evolution.cli.output import check_writable, console_for, usage_json, usage_lines, write
 from rich.console import Console
 from rich.status import Status
 from typer.core import TyperCommand
@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 # All that plays and rates is imported late: the command line must answer at once.
 if TYPE_CHECKING:
     from palaestra.agents.agent import Agent
+    from palaestra.agents.http.meter import Usage
     from palaestra.evolution.tournament.result import Result
     from palaestra.evolution.tournament.schedule import Plan
     from palaestra.evolution.tournament.store import Store
@@ -110,7 +111,8 @@ def tournament(
         store, agents = _resumed(resume, run, said) if resume is not None else _begun(run, said)
         stack.enter_context(store)
         result = _played(store, agents, in_flight, status)
-        value = result.as_json() | {"run": str(store.directory)}
+        usages = _usages(store.plan, agents)
+        value = result.as_json() | {"run": str(store.directory)} | usage_json(usages)
         store.finish(value)
         write(json, value)
         if page is not None:
@@ -118,7 +120,10 @@ def tournament(
 
             status.update("writing the page")
             write_page(page, result)
-    _show(console_for(json), result, store.directory, page)
+    console = console_for(json)
+    _show(console, result, store.directory, page)
+    for line in usage_lines(usages):
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
 
 
 def _resumed(directory: Path, run: Path | None, said: dict[str, Any]) -> "tuple[Store, list[Agent]]":
@@ -164,6 +169,13 @@ def _agents(plan: "Plan") -> "list[Agent]":
     sampling = Sampling(max_tokens=plan.max_tokens, temperature=plan.temperature)
     agents = {spec: load_agent(spec, sampling=sampling, seed=plan.seed) for spec in dict.fromkeys(plan.players)}
     return [agents[spec] for spec in plan.players]
+
+
+def _usages(plan: "Plan", agents: "list[Agent]") -> "dict[str, Usage]":
+    """Return what players cost in this process, for those that count it."""
+    from palaestra.agents.http.meter import Metered
+
+    return {spec: agent.usage for spec, agent in zip(plan.players, agents, strict=True) if isinstance(agent, Metered)}
 
 
 def _played(store: "Store", agents: "list[Agent]", in_flight: int, status: Status) -> "Result":

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,11 +35,26 @@ class HeldOut:
     attempts: int = 1
     sampling: Sampling = Sampling(max_tokens=64)
 
-    def score(self, rollout: Rollout, env: str, seed: int = 0) -> Score:
-        """Play, and return the score; of the episodes no more is kept than that takes."""
+    def score(
+        self, rollout: Rollout, env: str, seed: int = 0, on_episode: Callable[[Episode], None] | None = None
+    ) -> Score:
+        """Play, and return the score; of the episodes no more is kept than that takes.
+
+        Args:
+            rollout: Plays.
+            env: Where.
+            seed: Names the tasks and all randomness.
+            on_episode: Called with each episode as it ends.
+        """
         began, counted = time.perf_counter(), _Count(env)
+
+        def ended(episode: Episode) -> None:
+            counted.add(episode)
+            if on_episode is not None:
+                on_episode(episode)
+
         for played_by, assignments in self._plan(rollout, env, seed):
-            played_by.stream(map(counted.expected, assignments), counted.add)
+            played_by.stream(map(counted.expected, assignments), ended)
         return counted.score(time.perf_counter() - began)
 
     def play(self, yard: Yard, env: str, step: int) -> Played:

@@ -39,7 +39,7 @@ def test_local_agents(policy, tmp_path):
     ("spec", "message"),
     [
         ("scriptd:random", "Unknown kind of agent 'scriptd'. Did you mean 'scripted'?"),
-        ("random", "Unknown kind of agent 'random'. Known: local, nursery, run, scripted, search"),
+        ("random", "Unknown kind of agent 'random'. Known: http, local, nursery, run, scripted, search"),
         ("scripted:orcale", "Unknown scripted agent 'orcale'. Did you mean 'oracle'?"),
         ("scripted:random?text=a", "Unknown option of scripted:random 'text'"),
         ("scripted:constant?test=a", "Did you mean 'text'?"),
