@@ -7,6 +7,7 @@ batches depends on timing, and log-probabilities may differ by rounding.
 """
 
 import heapq
+import math
 import queue
 import threading
 import time
@@ -42,7 +43,8 @@ class Step:
 
     Attributes:
         call: Runs on another thread.
-        seconds: After so long the life is sent a `TimeoutError` and the call is left to itself; None waits for ever.
+        seconds: After so long the life is sent a `TimeoutError` and the call is left to itself; `math.inf` waits for
+            ever on a thread of its own, None as long as whoever drives allows.
     """
 
     call: Callable[[], Any]
@@ -119,7 +121,8 @@ class Drive(Generic[J, R]):
         elif awaited.seconds is None:
             self._await(index, self._threads.submit(awaited.call))
         else:
-            self._await(index, _alone(awaited.call), time.monotonic() + awaited.seconds)
+            deadline = time.monotonic() + awaited.seconds if awaited.seconds < math.inf else None
+            self._await(index, _alone(awaited.call), deadline)
 
     def _await(self, index: int, future: Future[Any], deadline: float | None = None) -> None:
         self._waiting[index] = future
