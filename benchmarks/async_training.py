@@ -21,6 +21,8 @@ because steps take what has ended and wait for no straggler; of the groups, a te
 off, and a fiftieth at a staleness of 4. The first version of the latter played as far ahead as it was allowed to: its
 experience was four versions old throughout, it needed a seventh more steps, and ended 1.5 points lower. Now it plays no
 further ahead than the next step needs, and is 1.4 versions old on average.
+On a calm machine and five seeds (two of them those above): 0.25 of the synchronous time one step off and 0.15 fully
+asynchronous, whose experience was 2.2 versions old on average; a sixth and an eleventh of the groups dropped.
 Target: time to the goal at most 0.7 of synchronous for the fully asynchronous runs, and a final accuracy whose
 difference from synchronous has a 95 % interval that reaches to 0 or above it.
 """

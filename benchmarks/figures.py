@@ -32,6 +32,7 @@ def figures() -> str:
     judging, mutants, soak = result("judge_throughput"), result("humaneval_mutants"), result("sandbox_soak")
     equality, synthesis = result("math_equality"), result("synthesis")
     steps, tournament, spiral = result("arena_steps"), result("tournament"), result("spiral")
+    ahead, engines = result("async_training")["modes"], result("engines")
     text, many = steps["text"], steps["many_at_once"]
     coverage = [league["coverage"]["ratings"]["mean"] for league in tournament["leagues"].values()]
     order = [league["kendall_tau"]["likelihood"]["mean"] for league in tournament["leagues"].values()]
@@ -127,6 +128,18 @@ def figures() -> str:
             f"after {spiral['role']['seconds']['mean']:.0f} s; without roles "
             f"{interval(spiral['shared']['exploitability'])}",
             "benchmarks/spiral.py",
+        ),
+        (
+            "time to 85 % where steps take long now and then, playing while learning over playing and learning in turn",
+            f"one step off {interval(ahead['one step off']['time_to_goal_ratio'])}, at most 4 versions old "
+            f"{interval(ahead['asynchronous']['time_to_goal_ratio'])}; accuracy at the end "
+            f"{interval(ahead['asynchronous']['accuracy_difference'], '%')} apart, seeds 0 to 4",
+            "benchmarks/async_training.py",
+        ),
+        (
+            "tokens/s of agents on a vLLM engine over those of bare vLLM, two cores",
+            f"{engines['one_turn']['ratio']:.2f} in one turn, {engines['several_turns']['ratio']:.2f} in three turns",
+            "benchmarks/engines.py",
         ),
     ]
     lines = ["| what | figure (95 % interval) | command |", "|---|---|---|"]
