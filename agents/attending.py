@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from palaestra.agents.crew import Crew
 from palaestra.agents.driving import Asked, Awaited, Life, Step
-from palaestra.agents.policy import Continuous, IntArray, Policy, Request, Sample
+from palaestra.agents.policy import IntArray, Policy, Request, Sample, is_continuous
 from palaestra.envs.errors import ContractError
 from transformers import PreTrainedTokenizerBase
 
@@ -136,7 +136,7 @@ class Attendant:
     def _watched(self, awaited: Awaited, who: str) -> tuple[str | None, Awaited]:
         """Return what is to be measured while waiting, and what to wait for."""
         if isinstance(awaited, Asked):
-            if isinstance(awaited.policy, Continuous):
+            if is_continuous(awaited.policy):
                 return SAMPLING, awaited
             policy = self._metered.setdefault(id(awaited.policy), _Metered(awaited.policy, self.meter))
             return None, Asked(policy, awaited.request)

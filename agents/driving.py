@@ -17,7 +17,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from palaestra.agents.policy import Continuous, Policy, Request
+from palaestra.agents.policy import Policy, Request, is_continuous
 from palaestra.envs.errors import InfrastructureError
 
 __all__ = ["Asked", "Awaited", "Drive", "Life", "Step"]
@@ -112,7 +112,7 @@ class Drive(Generic[J, R]):
             if self._on_end:
                 self._on_end(end.value)
             return
-        if isinstance(awaited, Asked) and isinstance(awaited.policy, Continuous):
+        if isinstance(awaited, Asked) and is_continuous(awaited.policy):
             self._await(index, awaited.policy.submit(awaited.request))
         elif isinstance(awaited, Asked):
             self._asking.append((index, awaited))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ __all__ = [
     "Sample",
     "Sampling",
     "TakesWeights",
+    "is_continuous",
 ]
 
 IntArray: TypeAlias = NDArray[np.int32]
@@ -133,7 +134,6 @@ class Policy(Protocol):
         ...
 
 
-@runtime_checkable
 class Continuous(Protocol):
     """A policy that takes requests one by one while it is at work on others, as servers and their engines do."""
 
@@ -144,6 +144,11 @@ class Continuous(Protocol):
         context is empty or leaves no room for a reply.
         """
         ...
+
+
+def is_continuous(policy: Policy) -> TypeGuard[Continuous]:
+    """Whether a policy takes requests one by one; asked for each of them, and `isinstance` is slow with protocols."""
+    return hasattr(type(policy), "submit")
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from palaestra.agents.engine import policy as engine_policy
 from palaestra.agents.engine.policy import VllmPolicy
 from palaestra.agents.language import LanguageAgent
 from palaestra.agents.local import LocalPolicy
-from palaestra.agents.policy import Continuous, FinishReason, Request, Sampling
+from palaestra.agents.policy import FinishReason, Request, Sampling, is_continuous
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.envs import make
 from palaestra.envs.errors import InfrastructureError, SynchronisationError, UsageError
@@ -76,7 +76,7 @@ def assert_alike(ours, theirs):
 def test_it_samples_what_the_local_policy_samples_before_and_after_an_update(policy, beside, contexts, architecture):
     local = policy(architecture, **WIDER[architecture])
     engine = beside(local)
-    assert isinstance(engine, Continuous)
+    assert is_continuous(engine)
     assert (engine.context_limit, engine.stop_ids) == (local.context_limit, local.stop_ids)
     requests = some_requests(contexts)
     first = engine.sample(requests)
