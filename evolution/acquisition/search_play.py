@@ -32,7 +32,7 @@ class SearchPlay:
         sampling: How the policy itself samples.
     """
 
-    games: int = 64
+    games: int = 128
     simulations: int = 50
     sampling: Sampling = Sampling(max_tokens=16)
 

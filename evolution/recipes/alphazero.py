@@ -24,7 +24,7 @@ def alphazero() -> Recipe:
         refine=(),
         update=Finetune(start_from="last", learning_rate=1e-3),
         evaluate=Sparring(opponents=("search:minimax", "scripted:random", START)),
-        steps=40,
+        steps=30,
         evaluate_every=10,
         checkpoint_every=10,
     )
