@@ -33,6 +33,7 @@ def figures() -> str:
     equality, synthesis = result("math_equality"), result("synthesis")
     steps, tournament, spiral = result("arena_steps"), result("tournament"), result("spiral")
     ahead, engines = result("async_training")["modes"], result("engines")
+    zero = result("alphazero")
     text, many = steps["text"], steps["many_at_once"]
     coverage = [league["coverage"]["ratings"]["mean"] for league in tournament["leagues"].values()]
     order = [league["kendall_tau"]["likelihood"]["mean"] for league in tournament["leagues"].values()]
@@ -128,6 +129,12 @@ def figures() -> str:
             f"after {spiral['role']['seconds']['mean']:.0f} s; without roles "
             f"{interval(spiral['shared']['exploitability'])}",
             "benchmarks/spiral.py",
+        ),
+        (
+            "search and learn in Nim, share won against minimax (at most 50 %), seeds 0 to 2",
+            f"{interval(zero['minimax_before'], '%')} before, {interval(zero['minimax'], '%')} after "
+            f"{zero['seconds']['mean']:.0f} s; against the random player {interval(zero['random'], '%')}",
+            "benchmarks/alphazero.py",
         ),
         (
             "time to 85 % where steps take long now and then, playing while learning over playing and learning in turn",
