@@ -31,20 +31,6 @@ def quick_back_off(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
 
 
-@pytest.fixture
-def served():
-    """Serves scripts for the time of a test."""
-    servers = []
-
-    def serve(script):
-        servers.append(ScriptedServer(script).__enter__())
-        return servers[-1]
-
-    yield serve
-    for server in servers:
-        server.__exit__()
-
-
 def until(condition):
     deadline = time.monotonic() + 10
     while not condition():

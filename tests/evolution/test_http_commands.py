@@ -4,23 +4,9 @@ import json
 
 import pytest
 from palaestra.evolution.cli import main
-from scripted_server import Said, ScriptedServer, chat, failure
+from scripted_server import Said, chat, failure
 
 SECRET = "sk-proj-0123456789abcdef"
-
-
-@pytest.fixture
-def served():
-    """Serves scripts for the time of a test."""
-    servers = []
-
-    def serve(script):
-        servers.append(ScriptedServer(script).__enter__())
-        return servers[-1]
-
-    yield serve
-    for server in servers:
-        server.__exit__()
 
 
 @pytest.fixture
