@@ -1,12 +1,15 @@
-"""The nursery's tokenizer: one token a character, one a role, and a chat template."""
+"""The nursery's tokenizer: one token a character, one a role, and a chat template; a word that is often said may be one.
 
-from collections.abc import Sequence
+A model of two layers has to read a cell of a board as one token: what stands in it, and where, is then in one place.
+"""
+
+from collections.abc import Iterable, Sequence
 from functools import cache
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-__all__ = ["ASSISTANT", "END", "USER", "build_tokenizer", "encode_dialogue"]
+__all__ = ["ASSISTANT", "END", "USER", "build_tokenizer", "encode_dialogue", "learn_words"]
 
 END = "<|end|>"
 USER = "<|user|>"
@@ -25,6 +28,11 @@ _TEMPLATE = (
 _FORGETFUL_TEMPLATE = "{%- set messages = messages[-1:] -%}" + _TEMPLATE
 
 
+# With words, the vocabulary has at most this many tokens; a word has come so often, and so has each part of it.
+_WORDS = 512
+_OFTEN = 200
+
+
 @cache
 def build_tokenizer(positions: int, *, forgetful: bool = False) -> PreTrainedTokenizerFast:
     """Return the tokenizer: printable ASCII, newline and role tokens; anything else is one unknown token.
@@ -36,6 +44,33 @@ def build_tokenizer(positions: int, *, forgetful: bool = False) -> PreTrainedTok
     vocabulary = {token: index for index, token in enumerate((*_SPECIALS, *_CHARACTERS))}
     core = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token="<|unknown|>"))
     core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    return _finished(core, positions, forgetful)
+
+
+def learn_words(texts: Iterable[str], positions: int, *, forgetful: bool = False) -> PreTrainedTokenizerFast:
+    """Return a tokenizer like `build_tokenizer`'s in which words that come often are one token, by byte pair encoding.
+
+    A word ends before the next space or line break, which belongs to the word that follows it.
+
+    Args:
+        texts: Where the words are learned from.
+        positions: See `build_tokenizer`.
+        forgetful: See `build_tokenizer`.
+    """
+    core = Tokenizer(models.BPE(unk_token="<|unknown|>"))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"\s?\S+|\s"), behavior="isolated")
+    trainer = trainers.BpeTrainer(
+        vocab_size=_WORDS,
+        min_frequency=_OFTEN,
+        special_tokens=list(_SPECIALS),
+        initial_alphabet=list(_CHARACTERS),
+        show_progress=False,
+    )
+    core.train_from_iterator(texts, trainer)
+    return _finished(core, positions, forgetful)
+
+
+def _finished(core: Tokenizer, positions: int, forgetful: bool) -> PreTrainedTokenizerFast:
     core.decoder = decoders.Fuse()
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in _SPECIALS])
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
@@ -58,7 +93,7 @@ def encode_dialogue(
     """Encode what the world and the agent said, as the chat template renders it.
 
     Args:
-        tokenizer: From `build_tokenizer`.
+        tokenizer: From here.
         turns: Pairs of observation and reply.
 
     Returns:

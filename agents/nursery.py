@@ -9,7 +9,8 @@ on demonstrations of one environment's training tasks, and there is head-room to
 - Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved.
 
 Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
-template shows only what was said last, so contexts stay short and equal positions are equal contexts.
+template shows only what was said last, so contexts stay short and equal positions are equal contexts. It is born with
+the words of its lessons, too: a cell of a board is one token, if the game writes it so.
 
 Born once, a policy is cached.
 """
@@ -26,7 +27,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 import torch
-from palaestra.agents.alphabet import END, build_tokenizer, encode_dialogue
+from palaestra.agents.alphabet import END, build_tokenizer, encode_dialogue, learn_words
 from palaestra.agents.local import LocalPolicy
 from palaestra.envs import catalogue
 from palaestra.envs.errors import UsageError
@@ -35,12 +36,12 @@ from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
 __all__ = ["Plan", "born", "cache_folder"]
 
 # Change it when a change of this file changes what is born, so that older cached policies are not taken for it.
-_EDITION = 2
+_EDITION = 3
 _IGNORED = -100
 
 
@@ -124,8 +125,7 @@ def born(
     key = repr((_EDITION, skill, env.tasks.digest, seed, sorted(asdict(plan).items()), torch.__version__))
     folder = cache_folder() / "nursery" / f"{_slug(skill)}-s{seed}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
     if not folder.exists():
-        tokenizer = build_tokenizer(plan.positions, forgetful=env.tells_all)
-        _keep(LocalPolicy(_raise_up(env, seed, plan, progress), tokenizer, "nursery"), folder)
+        _keep(_raise_up(env, seed, plan, progress), folder)
     policy = LocalPolicy.load(folder, trainable=True)
     policy.name = f"nursery:{skill}"
     return policy
@@ -174,11 +174,13 @@ class _Curriculum(NamedTuple):
     """What can be shown.
 
     Attributes:
+        tokenizer: What the lessons are written with.
         right: Every training task, solved; in a world that tells all, a lesson an action.
         slips: The same tasks as a careless demonstrator does them; None in a world that knows no slips.
         odds: `[N]` how probable what the agent says in each lesson is from one who knows the ways of the world.
     """
 
+    tokenizer: PreTrainedTokenizerFast
     right: _Lessons
     slips: _Lessons | None
     odds: torch.Tensor
@@ -197,25 +199,29 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
         # Of what a game's moves were worth together, each has its share.
         odds = [p ** (1 / (len(turns) - 1)) for turns, p in zip(right, odds, strict=True) for _ in turns[1:]]
         right = [[move] for turns in right for move in turns[:-1]]
-        return _Curriculum(_fitted(env, right, positions), None, torch.tensor(odds, dtype=torch.float64))
+        tokenizer = learn_words((text for (move,) in right for text in move), positions, forgetful=True)
+        return _Curriculum(tokenizer, _fitted(env, tokenizer, right), None, torch.tensor(odds, dtype=torch.float64))
     missteps = [env.slip(task) for task in tasks]
     slips = [
         right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
         for i, task in enumerate(tasks)
     ]
-    both = _fitted(env, [*right, *slips], positions)
+    tokenizer = build_tokenizer(positions)
+    both = _fitted(env, tokenizer, [*right, *slips])
     taught, slipped = both[torch.arange(len(tasks))], both[torch.arange(len(tasks), 2 * len(tasks))]
     known = any(misstep is not None for misstep in missteps)
-    return _Curriculum(taught, slipped if known else None, torch.tensor(odds, dtype=torch.float64))
+    return _Curriculum(tokenizer, taught, slipped if known else None, torch.tensor(odds, dtype=torch.float64))
 
 
-def _fitted(env: TextEnv, dialogues: Sequence[Sequence[tuple[str, str]]], positions: int) -> _Lessons:
+def _fitted(
+    env: TextEnv, tokenizer: PreTrainedTokenizerFast, dialogues: Sequence[Sequence[tuple[str, str]]]
+) -> _Lessons:
     """Encode dialogues as rows of one length."""
-    tokenizer = build_tokenizer(positions)
+    positions = int(tokenizer.model_max_length)
     encoded = [encode_dialogue(tokenizer, turns) for turns in dialogues]
     length = max(len(ids) for ids, _ in encoded)
     if length > positions:
-        raise UsageError(f"A demonstration of {env} is {length} characters long; the plan allows {positions}.")
+        raise UsageError(f"A demonstration of {env} is {length} tokens long; the plan allows {positions}.")
     return _rows(encoded, length, int(tokenizer.pad_token_id))
 
 
@@ -238,8 +244,8 @@ def _rows(encoded: Sequence[tuple[list[int], list[bool]]], length: int, pad: int
     return _Lessons(ids, labels)
 
 
-def _new_model(plan: Plan, seed: int) -> PreTrainedModel:
-    tokenizer = build_tokenizer(plan.positions)
+def _new_model(plan: Plan, seed: int, tokenizer: PreTrainedTokenizerFast | None = None) -> PreTrainedModel:
+    tokenizer = tokenizer or build_tokenizer(plan.positions)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=plan.hidden_size,
@@ -259,10 +265,10 @@ def _new_model(plan: Plan, seed: int) -> PreTrainedModel:
         return cast(PreTrainedModel, LlamaForCausalLM(config))  # type: ignore[no-untyped-call]
 
 
-def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> PreTrainedModel:
+def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> LocalPolicy:
     """Pre-train until enough of the skill is there: see the module for what that means."""
     train = list(env.tasks.split().train)
-    right, slips, odds = _demonstrate(env, train, plan.positions)
+    tokenizer, right, slips, odds = _demonstrate(env, train, plan.positions)
     many_ways = bool((odds < 1).any())
     watching = many_ways and not env.tells_all
     count = len(right.ids)
@@ -273,7 +279,7 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
     probe = right[probed]
     order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.moves if env.tells_all else plan.batch)
     who = derive_generator(seed, "nursery", "demonstrators")
-    model = _new_model(plan, seed)  # without dropout: training and evaluation compute the same
+    model = _new_model(plan, seed, tokenizer)  # without dropout: training and evaluation compute the same
     optimizer = AdamW(model.parameters(), lr=plan.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     ability, left = 0.0, plan.practise_steps + plan.settle_steps
     for step in range(1, plan.most_steps + 1):
@@ -298,7 +304,7 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
                 progress(min(99, int(100 * step / (step + left) if slips else 100 * ability / enough)), 100)
         watched = not watching or step >= plan.watch_steps
         if ability >= enough and watched and (not slips or left == 0):
-            return model
+            return LocalPolicy(model, tokenizer, "nursery")
         if left == 0:
             break
     raise UsageError(

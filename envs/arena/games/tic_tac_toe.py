@@ -37,8 +37,8 @@ class TicTacToe(Alignment):
 
     def describe(self, state: Board, seat: int) -> str:  # noqa: D102
         crosses, noughts = state
-        marks = "".join("X" if crosses >> c & 1 else "O" if noughts >> c & 1 else str(c + 1) for c in range(9))
-        return f"You are {'XO'[seat]}.\n{marks[:3]}\n{marks[3:6]}\n{marks[6:]}"
+        cells = [f"{'X' if crosses >> c & 1 else 'O' if noughts >> c & 1 else ''}{c + 1}" for c in range(9)]
+        return "\n".join([f"You are {'XO'[seat]}.", *(" ".join(cells[row : row + 3]) for row in (0, 3, 6))])
 
     def word(self, state: Board, action: int) -> str:  # noqa: D102
         del state
