@@ -10,11 +10,12 @@ from urllib.parse import quote
 import numpy as np
 import torch
 from palaestra.agents.engine.loading import load_weights
-from palaestra.agents.engine.thread import Answer, Engine, Prompt, Reply
+from palaestra.agents.engine.thread import Answer, Engine, Prompt, Reply, blame
 from palaestra.agents.limits import reply_limits, stop_ids
 from palaestra.agents.local import LocalPolicy, holds_adapters, multiplies_bfloat16
 from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Request, Sample
 from palaestra.agents.probe import Agreement, Probe
+from palaestra.agents.stopping import StopStrings
 from palaestra.agents.weights import base_of, checkpoint_weights
 from palaestra.envs.errors import InfrastructureError, UsageError
 from torch import Tensor
@@ -201,7 +202,8 @@ class VllmPolicy:
             "stop_token_ids": list(self.stop_ids),
             "extra_args": {"seed": request.seed},
         }
-        return Prompt(request.context.tolist(), options)
+        strings = StopStrings(self.tokenizer, sampling.stop) if sampling.stop else None
+        return Prompt(request.context.tolist(), options, strings=strings)
 
     def _exchange(
         self, engine: Any, weights: Iterable[tuple[str, Tensor]], version: int, expected: FloatArray
@@ -225,9 +227,9 @@ class VllmPolicy:
                         ended.append((answer, reply))
             found = np.array([probe.future.result() for probe in probes], np.float32)
             agreement = self._probe.compare(found, expected, self.dtype)
-        except Exception as error:
+        except BaseException as error:
             for answer, _ in ended:
-                answer.future.set_exception(error)
+                answer.future.set_exception(blame(error))
             raise
         for answer, reply in ended:
             answer.give(reply)

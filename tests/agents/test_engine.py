@@ -1,6 +1,7 @@
 """vLLM itself: what it samples, the numbers it reports, and the weights it is given while it is at work."""
 
-from concurrent.futures import wait
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -235,6 +236,26 @@ def test_a_broken_engine_fails_everybody_and_is_no_reward(policy, beside, monkey
         for episode in rollout.play(plan):
             assert not episode.valid
             assert "out of memory" in episode.verdict.detail
+
+
+def test_a_thread_that_ends_in_whatever_way_tells_everybody(policy, beside, contexts):
+    engine = beside(policy(**WIDER["llama"]))
+    (context,) = contexts([5])
+    begun, asked = threading.Event(), threading.Event()
+
+    def burst(vllm):
+        begun.set()
+        asked.wait(10)
+        raise SystemExit("enough")
+
+    ordered = ThreadPoolExecutor(1).submit(engine._engine.between_steps, burst)
+    begun.wait(10)
+    futures = [engine.submit(Request(context, Sampling(), i)) for i in range(3)]
+    futures[0].cancel()
+    asked.set()
+    for future in (ordered, *futures[1:], engine.submit(Request(context, Sampling(), 9))):
+        with pytest.raises(InfrastructureError, match="SystemExit: enough"):
+            future.result(10)
 
 
 def test_it_plays_episodes_of_several_turns(policy, beside):
