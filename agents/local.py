@@ -8,8 +8,9 @@ import torch
 from palaestra.agents.cache import Footprint
 from palaestra.agents.decode import continue_batch
 from palaestra.agents.limits import reply_limits, stop_ids
+from palaestra.agents.loading import cannot_load
 from palaestra.agents.policy import IntArray, Request, Sample
-from palaestra.envs.errors import InfrastructureError, UsageError
+from palaestra.envs.errors import InfrastructureError
 from peft import (
     LoraConfig,
     PeftConfig,
@@ -84,17 +85,8 @@ class LocalPolicy:
             lasting = str(Path(source).resolve()) if Path(source).is_dir() else source
             model = _loaded(lasting, torch.float32 if full else torch.bfloat16, trainable, trust_remote_code)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().split("\n")[0]
-            if "custom code" in reason and not trust_remote_code:
-                raise UsageError(
-                    f"{source!r} comes with Python code of its own, which was not run: it could do anything that you "
-                    f"can. If you have read it and trust it, write local:{quote(source)}?trust_remote_code=true."
-                ) from error
-            raise UsageError(
-                f"Cannot load a causal language model from {source!r}: {reason} Expected a directory that transformers "
-                "or peft wrote (configuration, safetensors, tokenizer), or an id of the Hugging Face hub, which needs "
-                "a network or an earlier download."
-            ) from error
+            trusting = f"local:{quote(source)}?trust_remote_code=true"
+            raise cannot_load(source, error, f"If you have read it and trust it, write {trusting}.") from error
         if lora_rank > 0:
             model = _with_adapters(model, lora_rank)
         model.to(device)  # type: ignore[arg-type]  # its decorator hides the signature
