@@ -26,6 +26,9 @@ __all__ = ["LocalPolicy", "holds_adapters", "multiplies_bfloat16"]
 # rounded, and the same run should sample the same tokens tomorrow.
 _BATCH_BYTES_ON_CPU = 2 * 2**30
 _BATCH_SHARE_OF_GPU = 0.25
+# A step costs launching its kernels, which a GPU could read thousands of tokens in (not measured there).
+_STEP_TOKENS_ON_CPU = 128
+_STEP_TOKENS_ON_GPU = 4096
 # For models that know no positions and tokenizers that know no limit.
 _LONGEST_CONTEXT = 2**20
 
@@ -41,6 +44,7 @@ class LocalPolicy:
         context_limit: Most tokens of a context and its reply together.
         trust_remote_code: Whether code that comes with its checkpoints may be run.
         batch_bytes: Memory for one batch's cache and logits; what does not fit is answered in further batches.
+        step_tokens: How many tokens of padding are read in the time that one more step of a small batch takes.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, version: int = 0) -> None:
@@ -52,7 +56,9 @@ class LocalPolicy:
         self.context_limit = int(positions or min(tokenizer.model_max_length, _LONGEST_CONTEXT))
         self.trust_remote_code = False
         self.batch_bytes = _BATCH_BYTES_ON_CPU
+        self.step_tokens: float = _STEP_TOKENS_ON_CPU
         if self.device.type == "cuda":
+            self.step_tokens = _STEP_TOKENS_ON_GPU
             self.batch_bytes = int(_BATCH_SHARE_OF_GPU * torch.cuda.get_device_properties(self.device).total_memory)
         self._footprint = Footprint.of(model)
 
@@ -147,16 +153,23 @@ class LocalPolicy:
         return [samples[i] for i in range(len(requests))]
 
     def _batches(self, requests: Sequence[Request], limits: IntArray) -> Iterator[list[int]]:
-        """Divide the requests, by length of context, into batches that fit into `batch_bytes` (or hold one row)."""
+        """Divide the requests, by length of context, into batches that fit into `batch_bytes` (or hold one row).
+
+        A batch also ends where reading it, padded to its longest context, would cost more than another one's steps.
+        """
         batch: list[int] = []
-        reply = 0
+        distinct: set[bytes] = set()
+        reply = width = padding = 0
         for i in sorted(range(len(requests)), key=lambda i: len(requests[i].context)):
-            reply = max(reply, int(limits[i]))
-            cost = self._footprint.row_bytes(len(requests[i].context), reply)
-            if batch and (len(batch) + 1) * cost > self.batch_bytes:
+            context, most = requests[i].context, max(reply, int(limits[i]))
+            padding += len(distinct) * (len(context) - width)
+            full = (len(batch) + 1) * self._footprint.row_bytes(len(context), most) > self.batch_bytes
+            if batch and (full or padding > most * self.step_tokens):
                 yield batch
-                batch, reply = [], int(limits[i])
+                batch, distinct, padding, most = [], set(), 0, int(limits[i])
             batch.append(i)
+            distinct.add(context.tobytes())  # equal contexts are read once
+            reply, width = most, len(context)
         yield batch
 
 
