@@ -14,7 +14,7 @@ from palaestra.agents.policy import FinishReason, Request, Sampling, is_continuo
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.envs import make
 from palaestra.envs.errors import InfrastructureError, SynchronisationError, UsageError
-from small import ARCHITECTURES, WIDER
+from small import WIDER
 
 pytestmark = pytest.mark.vllm
 
@@ -73,7 +73,7 @@ def assert_alike(ours, theirs):
         np.testing.assert_allclose(mine.logprobs, other.logprobs, atol=1e-3)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", WIDER)
 def test_it_samples_what_the_local_policy_samples_before_and_after_an_update(policy, beside, contexts, architecture):
     local = policy(architecture, **WIDER[architecture])
     engine = beside(local)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 import torch
+from palaestra.agents.engine.policy import VllmPolicy
 from palaestra.agents.language import LanguageAgent
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.policy import Request, Sampling
@@ -68,8 +69,6 @@ def test_it_plays_and_learns(architecture, recipe, tmp_path):
 @pytest.mark.vllm
 @pytest.mark.parametrize("architecture", WIDER)
 def test_an_engine_plays_before_and_after_an_update(architecture, tmp_path):
-    from palaestra.agents.engine.policy import VllmPolicy
-
     local = LocalPolicy(new_model(architecture, **WIDER[architecture]), character_tokenizer(), "test:family")
     engine = VllmPolicy.beside(local, tmp_path / "engine", dtype="float32", cache_gib=0.1)
     try:
@@ -112,7 +111,7 @@ def modules_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", [*sys.path])
 
 
-def test_code_that_comes_with_a_model_is_run_at_a_person_s_word_only(coded):
+def test_code_that_comes_with_a_model_is_run_at_a_person_s_word_only(coded, tmp_path):
     folder, mark, model = coded
     spec = f"local:{quote(str(folder))}"
     for refused in (spec, f"{spec}?trust_remote_code=false", f"{spec}?lora=2", f"vllm:{quote(str(folder))}"):
@@ -127,6 +126,8 @@ def test_code_that_comes_with_a_model_is_run_at_a_person_s_word_only(coded):
     request = Request(np.arange(7, 20, dtype=np.int32), SAMPLING, 3)
     theirs = LocalPolicy(model, character_tokenizer(), "").sample([request])[0]
     assert agent.policy.sample([request])[0].ids.tolist() == theirs.ids.tolist()
+    with pytest.raises(UsageError, match="The engine runs models that it knows"):
+        VllmPolicy.beside(agent.policy, tmp_path / "engine")
 
 
 @pytest.mark.slow
