@@ -67,6 +67,17 @@ def _with_room(states: Tensor, length: int) -> Tensor:
     return room
 
 
+_KEY_HEADS = ("num_key_value_heads", "num_kv_heads")
+
+
+def _heads(config: Any, *names: str) -> list[int]:
+    """Return the number of heads of every layer, by the first of some names; some models have others in each."""
+    given = next((value for name in names if (value := getattr(config, name, None))), None)
+    if given is None:
+        return []
+    return list(given) if isinstance(given, (list, tuple)) else [given] * int(config.num_hidden_layers)
+
+
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """Estimates the memory that sampling takes, from a model's configuration.
@@ -85,9 +96,9 @@ class Footprint:
     def of(cls, model: PreTrainedModel) -> "Footprint":
         """Estimate for `model`."""
         config = model.config.get_text_config()
-        heads = config.num_attention_heads
-        size = getattr(config, "head_dim", None) or config.hidden_size // heads
-        states = 2 * config.num_hidden_layers * (getattr(config, "num_key_value_heads", None) or heads) * size
+        queries, keys = _heads(config, "num_attention_heads", "num_query_heads"), _heads(config, *_KEY_HEADS)
+        size = getattr(config, "head_dim", None) or config.hidden_size // max(queries)
+        states = 2 * sum(keys or queries) * size
         itemsize = torch.empty((), dtype=model.dtype).element_size()
         # A dozen numbers for each one of the hidden state: the state itself, queries, keys, values, the wide middle.
         return cls(config.vocab_size, states * itemsize, 12 * config.hidden_size * itemsize)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from palaestra.agents.cache import new_cache, select_rows
 from palaestra.agents.choose import Chooser
 from palaestra.agents.policy import FinishReason, IntArray, Request, Sample
+from palaestra.agents.stopping import StopWatch
 from palaestra.envs.errors import InfrastructureError
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["continue_batch"]
 
@@ -27,6 +28,7 @@ _CROWDED = 0.6
 @torch.inference_mode()
 def continue_batch(
     model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
     requests: Sequence[Request],
     *,
     limits: IntArray,
@@ -38,6 +40,7 @@ def continue_batch(
 
     Args:
         model: A causal model in evaluation mode.
+        tokenizer: Its tokenizer, which spells out where replies may end with a stop string.
         requests: B requests that fit into memory together.
         limits: `[B]` most tokens of each reply; context and reply fit into the model's positions.
         stop_ids: Ids that end a reply.
@@ -56,6 +59,7 @@ def continue_batch(
     chooser = Chooser(requests, vocabulary, logits.device)
     stops = np.zeros(vocabulary, np.bool_)
     stops[[i for i in stop_ids if i < vocabulary]] = True
+    watch = StopWatch(tokenizer, requests)
     record = _Record(len(requests))
     # The rows still in the batch: which they are, and whether they go on.
     rows = np.arange(len(requests))
@@ -65,9 +69,11 @@ def continue_batch(
         tokens, logprobs = chooser.choose(logits, step)
         record.add(rows, tokens, logprobs)
         step += 1
-        stopped = stops[tokens.cpu().numpy()]
-        ended = alive & (stopped | (limits[rows] == step))
-        record.end(rows[ended], step, stopped[ended])
+        chosen = tokens.cpu().numpy()
+        stopped = stops[chosen]
+        by_string = watch.end(rows, chosen, alive & ~stopped)
+        ended = alive & (stopped | by_string | (limits[rows] == step))
+        record.end(rows[ended], step, stopped[ended], by_string[ended])
         alive &= ~ended
         count = int(alive.sum())
         if count == 0:
@@ -147,7 +153,7 @@ class _Record:
 
     def __init__(self, rows: int) -> None:
         self.lengths = np.zeros(rows, np.int64)
-        self.stopped = np.zeros(rows, np.bool_)
+        self.reasons = [FinishReason.LENGTH] * rows
         # Runs of steps during which no row left: the rows, and what each step chose for them.
         self.runs: list[tuple[NDArray[np.intp], list[Tensor], list[Tensor]]] = []
 
@@ -158,10 +164,14 @@ class _Record:
         self.runs[-1][1].append(tokens)
         self.runs[-1][2].append(logprobs)
 
-    def end(self, rows: NDArray[np.intp], length: int, stopped: NDArray[np.bool_]) -> None:
-        """Note that `rows` ended with `length` tokens."""
+    def end(
+        self, rows: NDArray[np.intp], length: int, stopped: NDArray[np.bool_], by_string: NDArray[np.bool_]
+    ) -> None:
+        """Note that `rows` ended with `length` tokens, and why."""
         self.lengths[rows] = length
-        self.stopped[rows] = stopped
+        for ended, reason in ((stopped, FinishReason.STOP), (by_string, FinishReason.STOP_STRING)):
+            for row in rows[ended]:
+                self.reasons[row] = reason
 
     def samples(self, version: int) -> list[Sample]:
         """Return every row's sample, in the order the rows came."""
@@ -180,9 +190,8 @@ class _Record:
                     "The model's logits are not finite: its weights are broken, or its numbers overflow. Go back to "
                     "an earlier checkpoint, lower the learning rate, or load it in float32."
                 )
-            reason = FinishReason.STOP if self.stopped[row] else FinishReason.LENGTH
             versions = np.full(length, version, np.int32)
-            samples.append(Sample(ids[row, :length].copy(), logprobs[row, :length].copy(), reason, versions))
+            samples.append(Sample(ids[row, :length].copy(), logprobs[row, :length].copy(), self.reasons[row], versions))
         return samples
 
 

@@ -1,11 +1,13 @@
 """The agent that puts a policy into words: observations become chat messages, replies become actions."""
 
 from copy import copy
+from urllib.parse import quote
 
 from palaestra.agents.agent import Acting, ContextFullError, Move
 from palaestra.agents.parse import Parser, whole
 from palaestra.agents.policy import FinishReason, Policy, Request, Sample, Sampling
 from palaestra.agents.render import Message, Renderer, Transcript
+from palaestra.agents.stopping import said
 from palaestra.envs.place import Place
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.task import Task
@@ -21,26 +23,35 @@ class LanguageAgent:
         sampling: How it is sampled.
         system: What it is told before everything else; nothing when empty.
         parser: Takes the action out of a reply.
+        stop: Stop strings of its own, which it keeps however it is sampled.
     """
 
     def __init__(
-        self, policy: Policy, sampling: Sampling | None = None, *, system: str = "", parser: Parser = whole
+        self,
+        policy: Policy,
+        sampling: Sampling | None = None,
+        *,
+        system: str = "",
+        parser: Parser = whole,
+        stop: tuple[str, ...] = (),
     ) -> None:
         self.policy: Policy = policy
-        self.sampling = sampling or Sampling()
+        self.stop = stop
+        self.sampling = (sampling or Sampling()).stopped_by(stop)
         self.system = system
         self.parser = parser
         self.renderer = Renderer(policy.tokenizer)
 
     @property
     def name(self) -> str:
-        """The policy's name."""
-        return self.policy.name
+        """The policy's name, with the stop strings of this agent."""
+        options = "&".join(f"stop={quote(text, safe='')}" for text in self.stop)
+        return self.policy.name + (f"{'&' if '?' in self.policy.name else '?'}{options}" if options else "")
 
     def with_sampling(self, sampling: Sampling) -> "LanguageAgent":
         """Return an agent like this one, of the same policy, that samples otherwise."""
         twin = copy(self)
-        twin.sampling = sampling
+        twin.sampling = sampling.stopped_by(self.stop)
         return twin
 
     def with_policy(self, policy: Policy) -> "LanguageAgent":
@@ -73,14 +84,14 @@ class _Speaker:
                 room than `max_tokens` is cut by its length.
         """
         agent = self._agent
-        said = (Message("user", observation),)
+        heard = (Message("user", observation),)
         if self._transcript is None or self._last is None:
             before = (Message("system", agent.system),) if agent.system else ()
-            self._transcript = Transcript(agent.renderer, before + said)
+            self._transcript = Transcript(agent.renderer, before + heard)
             ids, continues = self._transcript.context, False
         else:
             stopped = self._last.finish is FinishReason.STOP
-            ids, continues = self._transcript.extend(self._last.ids, said, stopped=stopped)
+            ids, continues = self._transcript.extend(self._last.ids, heard, stopped=stopped)
         context = self._transcript.context
         if len(context) >= agent.policy.context_limit:
             raise ContextFullError(
@@ -90,7 +101,7 @@ class _Speaker:
         sample = yield Request(context, agent.sampling, derive_seed(self._seed, "turn", self._turn))
         self._turn += 1
         self._last = sample
-        reply = agent.renderer.reply_text(sample.ids, stopped=sample.finish is FinishReason.STOP)
+        reply = said(agent.policy.tokenizer, sample, agent.sampling.stop)
         return Move(
             action=agent.parser(reply),
             reply=reply,

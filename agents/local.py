@@ -8,8 +8,9 @@ import torch
 from palaestra.agents.cache import Footprint
 from palaestra.agents.decode import continue_batch
 from palaestra.agents.limits import reply_limits, stop_ids
+from palaestra.agents.loading import cannot_load
 from palaestra.agents.policy import IntArray, Request, Sample
-from palaestra.envs.errors import InfrastructureError, UsageError
+from palaestra.envs.errors import InfrastructureError
 from peft import (
     LoraConfig,
     PeftConfig,
@@ -25,6 +26,9 @@ __all__ = ["LocalPolicy", "holds_adapters", "multiplies_bfloat16"]
 # rounded, and the same run should sample the same tokens tomorrow.
 _BATCH_BYTES_ON_CPU = 2 * 2**30
 _BATCH_SHARE_OF_GPU = 0.25
+# A step costs launching its kernels, which a GPU could read thousands of tokens in (not measured there).
+_STEP_TOKENS_ON_CPU = 128
+_STEP_TOKENS_ON_GPU = 4096
 # For models that know no positions and tokenizers that know no limit.
 _LONGEST_CONTEXT = 2**20
 
@@ -38,7 +42,9 @@ class LocalPolicy:
         name: The spec that names this policy.
         version: How many updates the weights have taken.
         context_limit: Most tokens of a context and its reply together.
+        trust_remote_code: Whether code that comes with its checkpoints may be run.
         batch_bytes: Memory for one batch's cache and logits; what does not fit is answered in further batches.
+        step_tokens: How many tokens of padding are read in the time that one more step of a small batch takes.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, version: int = 0) -> None:
@@ -48,13 +54,18 @@ class LocalPolicy:
         self.version = version
         positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self.context_limit = int(positions or min(tokenizer.model_max_length, _LONGEST_CONTEXT))
+        self.trust_remote_code = False
         self.batch_bytes = _BATCH_BYTES_ON_CPU
+        self.step_tokens: float = _STEP_TOKENS_ON_CPU
         if self.device.type == "cuda":
+            self.step_tokens = _STEP_TOKENS_ON_GPU
             self.batch_bytes = int(_BATCH_SHARE_OF_GPU * torch.cuda.get_device_properties(self.device).total_memory)
         self._footprint = Footprint.of(model)
 
     @classmethod
-    def load(cls, path_or_id: str | Path, *, trainable: bool = False, lora_rank: int = 0) -> "LocalPolicy":
+    def load(
+        cls, path_or_id: str | Path, *, trainable: bool = False, lora_rank: int = 0, trust_remote_code: bool = False
+    ) -> "LocalPolicy":
         """Load a model and its tokenizer onto the GPU where there is one.
 
         Weights are bfloat16 where the hardware multiplies it. Weights that will be trained are float32; under
@@ -64,6 +75,8 @@ class LocalPolicy:
             path_or_id: A directory that transformers or peft wrote, or an id of the Hugging Face hub.
             trainable: Whether the weights will be updated.
             lora_rank: Above 0, add fresh LoRA adapters of this rank to all linear layers; only they are trained.
+            trust_remote_code: Whether to run Python code that comes with the model, in this process and with all its
+                rights. Without it no such code is run, and nobody is asked.
 
         Raises:
             UsageError: If no causal model and tokenizer can be loaded from there.
@@ -73,21 +86,20 @@ class LocalPolicy:
         adapted = lora_rank > 0 or holds_adapters(source)
         full = (trainable and not (adapted and device.type == "cuda")) or not multiplies_bfloat16(device)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source)
+            tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
             # Adapters remember where their base came from; a relative path would hold in one folder only.
             lasting = str(Path(source).resolve()) if Path(source).is_dir() else source
-            model = _loaded(lasting, torch.float32 if full else torch.bfloat16, trainable)
+            model = _loaded(lasting, torch.float32 if full else torch.bfloat16, trainable, trust_remote_code)
         except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise UsageError(
-                f"Cannot load a causal language model from {source!r}: {reason} Expected a directory that transformers "
-                "or peft wrote (configuration, safetensors, tokenizer), or an id of the Hugging Face hub, which needs "
-                "a network or an earlier download."
-            ) from error
+            trusting = f"local:{quote(source)}?trust_remote_code=true"
+            raise cannot_load(source, error, f"If you have read it and trust it, write {trusting}.") from error
         if lora_rank > 0:
             model = _with_adapters(model, lora_rank)
         model.to(device)  # type: ignore[arg-type]  # its decorator hides the signature
-        return cls(model, tokenizer, f"local:{quote(source)}" + (f"?lora={lora_rank}" if lora_rank else ""))
+        options = [f"lora={lora_rank}"] * (lora_rank > 0) + ["trust_remote_code=true"] * trust_remote_code
+        policy = cls(model, tokenizer, f"local:{quote(source)}" + ("?" + "&".join(options) if options else ""))
+        policy.trust_remote_code = trust_remote_code
+        return policy
 
     @property
     def device(self) -> torch.device:
@@ -121,6 +133,7 @@ class LocalPolicy:
             for batch in self._batches(requests, limits):
                 answers = continue_batch(
                     self.model,
+                    self.tokenizer,
                     [requests[i] for i in batch],
                     limits=limits[batch],
                     stop_ids=self.stop_ids,
@@ -140,16 +153,23 @@ class LocalPolicy:
         return [samples[i] for i in range(len(requests))]
 
     def _batches(self, requests: Sequence[Request], limits: IntArray) -> Iterator[list[int]]:
-        """Divide the requests, by length of context, into batches that fit into `batch_bytes` (or hold one row)."""
+        """Divide the requests, by length of context, into batches that fit into `batch_bytes` (or hold one row).
+
+        A batch also ends where reading it, padded to its longest context, would cost more than another one's steps.
+        """
         batch: list[int] = []
-        reply = 0
+        distinct: set[bytes] = set()
+        reply = width = padding = 0
         for i in sorted(range(len(requests)), key=lambda i: len(requests[i].context)):
-            reply = max(reply, int(limits[i]))
-            cost = self._footprint.row_bytes(len(requests[i].context), reply)
-            if batch and (len(batch) + 1) * cost > self.batch_bytes:
+            context, most = requests[i].context, max(reply, int(limits[i]))
+            padding += len(distinct) * (len(context) - width)
+            full = (len(batch) + 1) * self._footprint.row_bytes(len(context), most) > self.batch_bytes
+            if batch and (full or padding > most * self.step_tokens):
                 yield batch
-                batch, reply = [], int(limits[i])
+                batch, distinct, padding, most = [], set(), 0, int(limits[i])
             batch.append(i)
+            distinct.add(context.tobytes())  # equal contexts are read once
+            reply, width = most, len(context)
         yield batch
 
 
@@ -166,13 +186,13 @@ def holds_adapters(directory: str | Path) -> bool:
     return (Path(directory) / "adapter_config.json").is_file()
 
 
-def _loaded(source: str, dtype: torch.dtype, trainable: bool) -> PreTrainedModel:
+def _loaded(source: str, dtype: torch.dtype, trainable: bool, trust: bool) -> PreTrainedModel:
     if holds_adapters(source):
         base = PeftConfig.from_pretrained(source).base_model_name_or_path
-        bare = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
+        bare = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, trust_remote_code=trust)
         adapted: PreTrainedModel = PeftModel.from_pretrained(bare, source, is_trainable=trainable)
         return adapted
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(source, dtype=dtype, trust_remote_code=trust)
     return model
 
 

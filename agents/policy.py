@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
@@ -38,6 +38,8 @@ class FinishReason(StrEnum):
     """It sampled an end-of-turn token, which is the last of the sample's ids."""
     LENGTH = "length"
     """It reached the token limit of the request or of its context."""
+    STOP_STRING = "stop_string"
+    """Its text came to hold a stop string of the request, see `palaestra.agents.stopping`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,18 @@ class Sampling:
         temperature: Divides the logits; 0 is greedy.
         top_k: Sample among the k most probable tokens; 0 is all.
         top_p: Sample among the most probable tokens that together reach this mass; 1 is all.
+        stop: Strings that end a reply as soon as its text holds one; what is said ends before it.
     """
 
     max_tokens: int = 64
     temperature: float = 1.0
     top_k: int = 0
     top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+
+    def stopped_by(self, more: Sequence[str]) -> "Sampling":
+        """Return the same with further stop strings."""
+        return replace(self, stop=tuple(dict.fromkeys((*self.stop, *more)))) if more else self
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -65,6 +73,8 @@ class Sampling:
             raise UsageError(f"top_k must be 0 (all tokens) or more, got {self.top_k}.")
         if not 0.0 < self.top_p <= 1.0:
             raise UsageError(f"top_p must lie in (0, 1], got {self.top_p}.")
+        if not isinstance(self.stop, tuple) or not all(isinstance(text, str) and text for text in self.stop):
+            raise UsageError(f"stop must be a tuple of strings that are not empty, got {self.stop!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +98,8 @@ class Sample:
     """One continuation.
 
     Attributes:
-        ids: `[T]` sampled token ids, T at least 1, with the end-of-turn token when `finish` is STOP.
+        ids: `[T]` sampled token ids, T at least 1, with the end-of-turn token when `finish` is STOP, and with
+            the one that completed the stop string when it is STOP_STRING.
         logprobs: `[T]` log-probabilities in nats of those ids at the request's temperature (at 1 for greedy),
             before top-k and top-p cut the distribution.
         finish: Why it ended.

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from jinja2 import TemplateError
 from palaestra.agents.policy import IntArray
+from palaestra.agents.stopping import text_of
 from palaestra.envs.errors import UsageError
 from transformers import PreTrainedTokenizerBase
 
@@ -92,14 +93,14 @@ class Renderer:
         return np.array(self.tokenizer.encode(text, add_special_tokens=False), np.int32)
 
     def reply_text(self, reply_ids: IntArray, *, stopped: bool) -> str:
-        """Return what a reply says.
+        """Return the text of a reply, with the stop string that ended it.
 
         Args:
             reply_ids: `[T]` ids as sampled.
-            stopped: Whether the last of them is an end-of-turn token, which is not said.
+            stopped: Whether the last of them is an end-of-turn token, which is not part of it.
         """
         said = reply_ids[:-1] if stopped else reply_ids
-        return str(self.tokenizer.decode(said.tolist(), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+        return text_of(self.tokenizer, said.tolist())
 
 
 class Transcript:

@@ -1,14 +1,16 @@
 """Agents by name.
 
 - `nursery:SKILL[?seed=0]`; what else stands behind the question mark are settings of the skill
-- `local:PATH-or-id[?lora=8]`
+- `local:PATH-or-id[?lora=8]`; `trust_remote_code=true` lets a model run the Python code that comes with it
 - `vllm:PATH-or-id[?dtype=float32&context=4096&cache_gib=8]`
-- `run:PATH[@step]`, a checkpoint of a run, by default the last
+- `run:PATH[@step]`, a checkpoint of a run, by default the last; `trust_remote_code=true` as above
 - `http:MODEL@http://HOST:PORT/v1`, a model on a server that speaks the OpenAI chat protocol; options: `key` (name of
   the environment variable with the key), `concurrency`, `retries`, `connect` and `timeout` (seconds),
   `sampling=server`, `price_in` and `price_out` (of a million tokens), `budget`
 - `scripted:random|oracle|constant?text=...`
 - in arenas `search:minimax|mcts|cfr`
+
+Whoever samples takes `stop=TEXT` too, as often as there are stop strings.
 """
 
 from collections.abc import Callable
@@ -21,13 +23,14 @@ from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.scripted import ConstantAgent, OracleAgent, RandomAgent
 from palaestra.envs.errors import UnknownNameError, UsageError
 
-__all__ = ["load_agent", "parse_options", "refuse_untrainable"]
+__all__ = ["checkpoint_spec", "load_agent", "parse_options", "refuse_untrainable"]
 
 _FORMS = (
     "Write nursery:SKILL, local:PATH-or-id, vllm:PATH-or-id, run:PATH[@step], http:MODEL@ADDRESS, search:minimax, "
     "search:mcts, search:cfr, scripted:random, scripted:oracle or scripted:constant?text=TEXT."
 )
 
+_TRUST = "trust_remote_code"
 _WITHOUT_WEIGHTS = {
     "http": "its weights are on a server, out of reach, and not every server says which tokens it sampled",
     "scripted": "it has no weights",
@@ -61,32 +64,60 @@ def load_agent(
     """
     kind, _, rest = spec.partition(":")
     name, _, query = rest.partition("?")
-    loaders: dict[str, Callable[[dict[str, str]], Agent]] = {
-        "nursery": lambda options: LanguageAgent(_nursery(name, options, seed, progress), sampling, system=system),
-        "local": lambda options: LanguageAgent(_local(name, options, trainable), sampling, system=system),
-        "vllm": lambda options: LanguageAgent(_vllm(name, options), sampling, system=system),
-        "run": lambda options: LanguageAgent(_of_run(name, options, trainable), sampling, system=system),
-        "http": lambda options: _http(spec, name, options, sampling, system),
+    policies: dict[str, Callable[[dict[str, str]], Policy]] = {
+        "nursery": lambda options: _nursery(name, options, seed, progress),
+        "local": lambda options: _local(name, options, trainable),
+        "vllm": lambda options: _vllm(name, options),
+        "run": lambda options: _of_run(name, options, trainable),
+    }
+    others: dict[str, Callable[[dict[str, str]], Agent]] = {
         "search": lambda options: _search(name, options),
         "scripted": lambda options: _scripted(name, options),
     }
-    if kind not in loaders:
-        raise UnknownNameError("kind of agent", kind, loaders, _FORMS)
+    kinds = [*policies, "http", *others]
+    if kind not in kinds:
+        raise UnknownNameError("kind of agent", kind, kinds, _FORMS)
     if trainable:
         refuse_untrainable(spec)
     if not name:
         raise UsageError(f"The agent spec {spec!r} names nothing after its kind. {_FORMS}")
-    return loaders[kind](parse_options(query))
+    if kind in others:
+        return others[kind](parse_options(query))
+    stop, rest = _stop_strings(query)
+    if kind == "http":
+        return _http(spec, name, parse_options(rest), sampling, system, stop)
+    policy = policies[kind](parse_options(rest))
+    return LanguageAgent(policy, sampling, system=system, stop=stop)
+
+
+def _stop_strings(query: str) -> tuple[tuple[str, ...], str]:
+    """Return the stop strings among the options of a spec, and the other options."""
+    parts = [part for part in query.split("&") if part]
+    stop = tuple(unquote(part.removeprefix("stop=")) for part in parts if part.startswith("stop="))
+    if "" in stop:
+        raise UsageError("The option 'stop' is a string that ends replies, such as stop=%0A for the end of a line.")
+    return stop, "&".join(part for part in parts if not part.startswith("stop="))
 
 
 def refuse_untrainable(spec: str) -> None:
-    """Raise `UsageError` if what a spec names cannot be trained here, whatever its options."""
+    """Raise `UsageError` if what a spec names cannot be trained here, or not with its stop strings."""
+    if _stop_strings(spec.partition("?")[2])[0]:
+        raise UsageError(
+            "How a policy that learns is sampled is a matter of the recipe: leave `stop` out of its spec, and set "
+            """it by --set 'acquire.sampling.stop=["TEXT"]' --set 'evaluate.sampling.stop=["TEXT"]'."""
+        )
     kind = spec.partition(":")[0]
     if kind in _WITHOUT_WEIGHTS:
         raise UsageError(
             f"An agent of the kind {kind!r} cannot be trained: {_WITHOUT_WEIGHTS[kind]}. It can be benchmarked and "
             "play in arenas. Train nursery:SKILL or local:PATH-or-id."
         )
+
+
+def checkpoint_spec(folder: Path, policy: str) -> str:
+    """Return the spec of a checkpoint of the policy that a spec names: what that one may run, this one may."""
+    trusted = _trusted(parse_options(policy.partition("?")[2]))
+    return f"local:{quote(str(folder))}" + (f"?{_TRUST}=true" if trusted else "")
 
 
 def parse_options(query: str) -> dict[str, str]:
@@ -122,8 +153,17 @@ def _nursery(skill: str, options: dict[str, str], seed: int, progress: Callable[
 def _local(path: str, options: dict[str, str], trainable: bool) -> Policy:
     from palaestra.agents.local import LocalPolicy
 
-    _take(options, "local", "lora")
-    return LocalPolicy.load(unquote(path), trainable=trainable, lora_rank=_number(options, "lora", 0))
+    _take(options, "local", "lora", _TRUST)
+    return LocalPolicy.load(
+        unquote(path), trainable=trainable, lora_rank=_number(options, "lora", 0), trust_remote_code=_trusted(options)
+    )
+
+
+def _trusted(options: dict[str, str]) -> bool:
+    value = options.get(_TRUST, "false")
+    if value not in ("true", "false"):
+        raise UsageError(f"The option {_TRUST!r} must be true or false, got {value!r}.")
+    return value == "true"
 
 
 def _vllm(path: str, options: dict[str, str]) -> Policy:
@@ -137,7 +177,7 @@ def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:
     """Return the policy of a run at one of its checkpoints."""
     from palaestra.agents.local import LocalPolicy
 
-    _take(options, "run")
+    _take(options, "run", _TRUST)
     path, _, step = unquote(place).rpartition("@") if "@" in place else (unquote(place), "", "")
     folders = [Path(path) / "checkpoints", Path(path) / "league"]
     kept = {int(f.name[5:]): f for folder in folders for f in sorted(folder.glob("step-*")) if f.name[5:].isdecimal()}
@@ -146,16 +186,18 @@ def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:
     if step and (not step.isdecimal() or int(step) not in kept):
         raise UsageError(f"The run {path!r} has no checkpoint {step!r}; it has {', '.join(map(str, sorted(kept)))}.")
     number = int(step) if step else max(kept)
-    policy = LocalPolicy.load(kept[number], trainable=trainable)
+    policy = LocalPolicy.load(kept[number], trainable=trainable, trust_remote_code=_trusted(options))
     policy.name = f"run:{quote(path)}@{number}"
     return policy
 
 
-def _http(spec: str, name: str, options: dict[str, str], sampling: Sampling | None, system: str) -> Agent:
+def _http(
+    spec: str, name: str, options: dict[str, str], sampling: Sampling | None, system: str, stop: tuple[str, ...]
+) -> Agent:
     from palaestra.agents.http.agent import HttpAgent
     from palaestra.agents.http.endpoint import parse_endpoint
 
-    return HttpAgent(parse_endpoint(name, options), sampling, system=system, name=spec)
+    return HttpAgent(parse_endpoint(name, options), sampling, system=system, name=spec, stop=stop)
 
 
 def _search(name: str, options: dict[str, str]) -> Agent:

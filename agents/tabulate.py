@@ -9,6 +9,7 @@ from palaestra.agents.agent import Agent
 from palaestra.agents.policy import FinishReason, Request, Sample
 from palaestra.agents.search.tabular import TabularPolicy
 from palaestra.agents.search.tree import GameTree
+from palaestra.agents.stopping import said
 from palaestra.envs.arena.game import GameArena
 from palaestra.envs.arena.moves import read_move
 from palaestra.envs.arena.rules import CHANCE
@@ -62,18 +63,13 @@ def tabulate(agent: Agent, arena: GameArena, samples: int, seed: int = 0, *, tre
         state = tree.states[int(example)]
         words = {arena.rules.word(state, action): action for action in arena.rules.legal(state)}
         found = Counter(
-            read_move(_text(policy, reply), words)[0] for reply in replies[number * samples : (number + 1) * samples]
+            read_move(said(policy.tokenizer, reply, requests[number * samples].sampling.stop), words)[0]
+            for reply in replies[number * samples : (number + 1) * samples]
         )
         illegal += found.pop(None, 0)
         legal = sum(found.values())
         table[key] = {a: (found[a] / legal if legal else 1 / len(words)) for a in words.values()}
     return Counted(TabularPolicy(table), illegal / max(1, len(requests)))
-
-
-def _text(policy: Any, reply: Sample) -> str:
-    ids = reply.ids[:-1] if reply.finish is FinishReason.STOP else reply.ids
-    text: str = policy.tokenizer.decode(ids)
-    return text
 
 
 def _paths(tree: GameTree) -> dict[int, list[tuple[Any, int]]]:
@@ -109,9 +105,9 @@ def _asked(agent: Agent, arena: GameArena, path: Sequence[tuple[Any, int]], seed
         if action < 0:
             return asked
         ids = policy.tokenizer.encode(rules.word(state, action), add_special_tokens=False)
-        said = np.array([*ids, policy.tokenizer.eos_token_id], np.int32)
+        reply = np.array([*ids, policy.tokenizer.eos_token_id], np.int32)
         try:
-            acting.send(Sample(said, np.zeros(len(said), np.float32), FinishReason.STOP, np.zeros_like(said)))
+            acting.send(Sample(reply, np.zeros(len(reply), np.float32), FinishReason.STOP, np.zeros_like(reply)))
         except StopIteration:
             continue
         raise UsageError(f"{agent.name} asks more than once a move; only what a policy says at once can be counted.")

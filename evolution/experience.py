@@ -16,7 +16,13 @@ from palaestra.agents.episode import Episode
 from palaestra.envs.errors import ContractError, RunError, UsageError
 from palaestra.envs.task import Json
 from palaestra.evolution.durable import dump_json, replacing, sweep
-from palaestra.evolution.experience_schema import SCHEMA_VERSION, from_table, read_texts, to_table
+from palaestra.evolution.experience_schema import (
+    OLDEST_SCHEMA_VERSION,
+    SCHEMA_VERSION,
+    from_table,
+    read_texts,
+    to_table,
+)
 
 __all__ = ["ExperienceStore", "digest_of"]
 
@@ -174,11 +180,12 @@ class ExperienceStore:
         about: dict[bytes, bytes] = file.schema_arrow.metadata or {}
         if not {_VERSION, _DIGEST, _LINEAGE} <= set(about):
             raise RunError(f"{self.path(shard)} was not written by an experience store. Keep other files elsewhere.")
-        if (version := int(about[_VERSION])) != SCHEMA_VERSION:
+        if not OLDEST_SCHEMA_VERSION <= (version := int(about[_VERSION])) <= SCHEMA_VERSION:
             newer = version > SCHEMA_VERSION
             raise RunError(
                 f"{self.path(shard)} has schema version {version} and this version of Palaestra reads "
-                f"{SCHEMA_VERSION}. {'Upgrade Palaestra.' if newer else 'Read it with the Palaestra that wrote it.'}"
+                f"{OLDEST_SCHEMA_VERSION} to {SCHEMA_VERSION}. "
+                f"{'Upgrade Palaestra.' if newer else 'Read it with the Palaestra that wrote it.'}"
             )
         return about
 

@@ -18,9 +18,11 @@ from palaestra.agents.policy import FinishReason
 from palaestra.envs.errors import ContractError
 from palaestra.envs.verdict import Status, Verdict
 
-__all__ = ["SCHEMA_VERSION", "from_table", "read_texts", "to_table"]
+__all__ = ["OLDEST_SCHEMA_VERSION", "SCHEMA_VERSION", "from_table", "read_texts", "to_table"]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# 3 has a further reason to finish.
+OLDEST_SCHEMA_VERSION = 2
 
 _EPISODE = {
     "id": str,

@@ -82,12 +82,14 @@ class League:
         members: Their names, oldest first; the first is the policy as it was at the start.
         tallies: What the policy that learns has won against each.
         champion: The one that no candidate has beaten surely enough yet; empty before the first.
+        trust_remote_code: Whether they may run the code that comes with them, as the policy may.
     """
 
     folder: Path
     members: list[str] = field(default_factory=list)
     tallies: dict[str, Tally] = field(default_factory=dict)
     champion: str = ""
+    trust_remote_code: bool = False
     _loaded: dict[str, LocalPolicy] = field(default_factory=dict)
 
     def freeze(self, policy: LocalPolicy, step: int) -> str:
@@ -114,7 +116,7 @@ class League:
         if name not in self.members:
             raise UsageError(f"The league has no {name!r}; its members are {', '.join(self.members) or 'none'}.")
         if name not in self._loaded:
-            policy = LocalPolicy.load(self.folder / name)
+            policy = LocalPolicy.load(self.folder / name, trust_remote_code=self.trust_remote_code)
             policy.name = f"local:{quote(str(self.folder / name))}"
             self._loaded[name] = policy
             for old in list(self._loaded)[:-_KEPT]:

@@ -66,7 +66,7 @@ class Loop:
         )
         # After the trainer, which would take an engine's process group for its own. Earlier runs do not name any.
         self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
-        league = League(run.directory / "league")
+        league = League(run.directory / "league", trust_remote_code=self.policy.trust_remote_code)
         self.yard = Yard(Rollout(self.sampler.agent), run.config["seed"], league, learner=self.policy)
         # What the run was begun with; runs of earlier versions do not say it.
         self.staleness: int = run.config.get("staleness", 0)

@@ -132,9 +132,8 @@ def _converted(current: object, value: object, path: str) -> object:
     if isinstance(current, tuple) and isinstance(value, list):
         return tuple(value)
     if current is not None and type(value) is not type(current):
-        raise UsageError(
-            f"{path} must be {type(current).__name__} (it is {current!r}), got {type(value).__name__} {value!r}."
-        )
+        kind = "list" if isinstance(current, tuple) else type(current).__name__
+        raise UsageError(f"{path} must be {kind} (it is {current!r}), got {type(value).__name__} {value!r}.")
     return value
 
 

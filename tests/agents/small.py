@@ -3,6 +3,7 @@
 from functools import cache
 
 import torch
+from openelm_like import OpenELMConfig, OpenELMForCausalLM
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     Gemma2Config,
@@ -45,6 +46,8 @@ ARCHITECTURES = {
     "mistral": (MistralForCausalLM, MistralConfig, _GROUPED | _LIMIT | {"sliding_window": 6}),
     "gemma2": (Gemma2ForCausalLM, Gemma2Config, _GROUPED | _LIMIT | {"head_dim": 8, "sliding_window": 6}),
     "opt": (OPTForCausalLM, OPTConfig, _SIZES | _LIMIT | {"ffn_dim": 48, "word_embed_proj_dim": 32}),
+    # Other numbers of heads, and another width, in every layer; the engine has no such model.
+    "openelm": (OpenELMForCausalLM, OpenELMConfig, {}),
     "gpt2": (GPT2LMHeadModel, GPT2Config, {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}),
 }
 # Heads as small as these are too small for engines.

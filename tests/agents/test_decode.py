@@ -102,6 +102,35 @@ def test_batches_that_memory_forces_apart_give_the_same(policy, contexts):
     assert [len(batch) for batch in policy._batches(requests, np.full(len(requests), 10))] == [1] * len(requests)
 
 
+def test_contexts_of_other_lengths_are_not_padded_to_the_longest(policy, contexts):
+    policy, read = policy(), []
+    policy.step_tokens = 16
+    policy.model.register_forward_pre_hook(
+        lambda module, args, given: read.append(given["input_ids"].shape), with_kwargs=True
+    )
+    # Groups of four attempts; the few long ones stand among the short ones.
+    some = [context for context in contexts([8, 9, 90, 8, 10] * 4) for _ in range(4)]
+    requests = requests_of(some, Sampling(max_tokens=5))
+    ours = policy.sample(requests)
+    openings = [shape for shape in read if shape[1] > 1]
+    # Sixteen short contexts, which differ a little, and four long ones; each is read once for its group.
+    assert openings == [(16, 10), (4, 90)]
+    policy.step_tokens = float("inf")
+    read.clear()
+    theirs = policy.sample(requests)
+    assert [shape for shape in read if shape[1] > 1] == [(20, 90)]
+    for mine, other in zip(ours, theirs, strict=True):
+        assert mine.ids.tolist() == other.ids.tolist()
+    # Lengths that differ evenly: a batch ends when its padding together costs more than the steps of another.
+    even = requests_of(contexts(range(10, 110)), Sampling(max_tokens=5))
+    batches = list(policy._batches(even, np.full(100, 5)))
+    assert batches == [list(range(100))]
+    policy.step_tokens = 16
+    batches = list(policy._batches(even, np.full(100, 5)))
+    assert sorted(i for batch in batches for i in batch) == list(range(100))
+    assert {len(batch) for batch in batches[:-1]} == {13}, "12 rows padded by 1 to 12 make 78 of 80"
+
+
 def test_finish_reasons(policy, contexts):
     policy = policy()
     (context,) = contexts([5])

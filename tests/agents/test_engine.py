@@ -1,6 +1,7 @@
 """vLLM itself: what it samples, the numbers it reports, and the weights it is given while it is at work."""
 
-from concurrent.futures import wait
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from palaestra.agents.policy import FinishReason, Request, Sampling, is_continuo
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.envs import make
 from palaestra.envs.errors import InfrastructureError, SynchronisationError, UsageError
-from small import ARCHITECTURES, WIDER
+from small import WIDER
 
 pytestmark = pytest.mark.vllm
 
@@ -72,7 +73,7 @@ def assert_alike(ours, theirs):
         np.testing.assert_allclose(mine.logprobs, other.logprobs, atol=1e-3)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", WIDER)
 def test_it_samples_what_the_local_policy_samples_before_and_after_an_update(policy, beside, contexts, architecture):
     local = policy(architecture, **WIDER[architecture])
     engine = beside(local)
@@ -235,6 +236,26 @@ def test_a_broken_engine_fails_everybody_and_is_no_reward(policy, beside, monkey
         for episode in rollout.play(plan):
             assert not episode.valid
             assert "out of memory" in episode.verdict.detail
+
+
+def test_a_thread_that_ends_in_whatever_way_tells_everybody(policy, beside, contexts):
+    engine = beside(policy(**WIDER["llama"]))
+    (context,) = contexts([5])
+    begun, asked = threading.Event(), threading.Event()
+
+    def burst(vllm):
+        begun.set()
+        asked.wait(10)
+        raise SystemExit("enough")
+
+    ordered = ThreadPoolExecutor(1).submit(engine._engine.between_steps, burst)
+    begun.wait(10)
+    futures = [engine.submit(Request(context, Sampling(), i)) for i in range(3)]
+    futures[0].cancel()
+    asked.set()
+    for future in (ordered, *futures[1:], engine.submit(Request(context, Sampling(), 9))):
+        with pytest.raises(InfrastructureError, match="SystemExit: enough"):
+            future.result(10)
 
 
 def test_it_plays_episodes_of_several_turns(policy, beside):

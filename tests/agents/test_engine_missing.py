@@ -26,7 +26,7 @@ def test_a_missing_engine_names_its_extra(without, policy, tmp_path):
 
 
 def test_a_model_that_is_nowhere(tmp_path):
-    with pytest.raises(UsageError, match="Cannot load a model from"):
+    with pytest.raises(UsageError, match="Cannot load a causal language model from"):
         load_agent(f"vllm:{tmp_path / 'nowhere'}")
 
 

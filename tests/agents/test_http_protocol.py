@@ -126,6 +126,7 @@ def test_what_no_key_can_be(monkeypatch, key):
         ("soon", None),
         ("nan", None),
         ("inf", None),
+        ("Sat, 21 Nov 999999999999 12:00:00 GMT", None),
         ("Sat, 21 Nov 2026 12:00:30 GMT", 30.0),
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
         ((NOW + timedelta(seconds=5)).strftime("%a, %d %b %Y %H:%M:%S -0000"), 5.0),
@@ -173,6 +174,12 @@ def test_cuts_that_were_asked_for_are_in_every_dialect():
     assert not {"top_k", "top_p", "seed"} & set(asked(Form(exact=False), temperature=0.0))
 
 
+def test_stop_strings_are_in_every_dialect():
+    for form in (Form(), Form(exact=False), Form(exact=False, server_sampling=True)):
+        assert asked(form, stop=("END", "\n"))["stop"] == ["END", "\n"]
+        assert "stop" not in asked(form)
+
+
 def test_sampling_may_be_left_to_the_server():
     assert set(asked(Form(exact=False, server_sampling=True))) == {"model", "messages", "max_tokens"}
 
@@ -191,6 +198,23 @@ def test_an_answer_with_ids():
     assert (answer.text, answer.finish, answer.tokens) == ("ab", FinishReason.STOP, (2, 3))
     assert (answer.prompt_ids.tolist(), answer.ids.tolist()) == ([5, 6], [7, 8, 2])
     np.testing.assert_array_equal(answer.logprobs, np.float32([-0.5] * 3))
+
+
+@pytest.mark.parametrize(
+    ("more", "finish"),
+    [
+        ({"stop_reason": "END"}, FinishReason.STOP_STRING),
+        ({"stop_reason": None}, FinishReason.STOP),
+        ({"stop_reason": 7}, FinishReason.STOP),
+        ({}, None),  # the protocol itself does not tell a string from the end of a turn
+        ({"finish_reason": "length"}, FinishReason.LENGTH),
+    ],
+)
+def test_whether_a_string_ended_it(more, finish):
+    body = json.dumps(spoiled(**more))
+    assert read_answer(body, ("END",)).finish is finish
+    if "finish_reason" not in more:
+        assert read_answer(body).finish is FinishReason.STOP
 
 
 def spoiled(**choice):
@@ -227,6 +251,7 @@ def test_reasons_to_end():
     assert read_answer(json.dumps(chat(reason="length"))).finish is FinishReason.LENGTH
     assert read_answer(json.dumps(chat(reason="tool_calls"))).finish is None
     assert read_answer(json.dumps(chat(None))).text == ""
+    assert read_answer(json.dumps(chat(reason="stop_string"))).finish is None, "a word of ours, not of the protocol"
     with pytest.raises(GarbledError, match="broke off"):
         read_answer(json.dumps(chat(reason="abort")))
     with pytest.raises(InfrastructureError, match="content_filter"):

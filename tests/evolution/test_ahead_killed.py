@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ahead_runs import ATTEMPTS, ENV, learned, newborn_policy, settings
+from interruptible import INTERRUPTIBLE
 from palaestra.evolution.pace import refuse_stale
 from palaestra.evolution.run import Run
 
@@ -23,9 +23,8 @@ def newborn(tmp_path_factory: pytest.TempPathFactory) -> str:
 def command(newborn: str, place: Path, steps: int, seconds: float) -> list[str]:
     options = settings(steps=steps, checkpoint_every=3)
     chosen = [word for key, value in options.items() for word in ("--set", f"{key}={value}")]
-    palaestra = [sys.executable, "-c", "from palaestra.evolution.cli import main; main()"]
-    env = f"{ENV}?seconds={seconds}"
-    return [*palaestra, "evolve", "--staleness", "2", "--policy", newborn, "--env", env, "--run", str(place), *chosen]
+    words = ["--staleness", "2", "--policy", newborn, "--env", f"{ENV}?seconds={seconds}", "--run", str(place)]
+    return [*INTERRUPTIBLE, "evolve", *words, *chosen]
 
 
 def start(arguments: list[str], log: Path) -> subprocess.Popen[bytes]:

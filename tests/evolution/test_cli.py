@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from interruptible import INTERRUPTIBLE
 from palaestra.agents.alphabet import build_tokenizer
 from palaestra.evolution.cli import main
 from palaestra.evolution.cli.configuration import parse_setting
@@ -276,15 +277,7 @@ def test_ctrl_c_leaves_a_run_and_says_how_to_go_on(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, newborn: Path
 ) -> None:
     place = tmp_path / "a run"
-    command = [
-        sys.executable,
-        "-c",
-        "from palaestra.evolution.cli import main; main()",
-        "evolve",
-        "grpo",
-        "--steps",
-        "5",
-    ]
+    command = [*INTERRUPTIBLE, "evolve", "grpo", "--steps", "5"]
     command += ["--policy", f"local:{newborn}", "--run", str(place), *SMALL, "--set", "evaluate.tasks=20000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     for _ in range(600):

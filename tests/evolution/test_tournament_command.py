@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from interruptible import INTERRUPTIBLE
 from palaestra.agents.agent import Acting, Agent, Move
 from palaestra.agents.scripted import ConstantAgent, RandomAgent
 from palaestra.envs.errors import RunError, UsageError
@@ -287,7 +288,7 @@ def test_killed_and_resumed_it_ends_as_one_that_never_was(tmp_path: Path) -> Non
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
     run = tmp_path / "a run"
     words = ["tournament", "tic_tac_toe", "--players", "scripted:random", "scripted:random", "--games", "20000"]
-    process = subprocess.Popen([*PALAESTRA, *words, "--run", run], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*INTERRUPTIBLE, *words, "--run", run], stderr=subprocess.PIPE, text=True)
     while rows(run) == 0 and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
