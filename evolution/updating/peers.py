@@ -2,9 +2,9 @@
 
 Every process holds all weights and the optimiser. Of an optimiser step each takes some of the rows; gradients are
 summed, and all take the same step. Parts of a loss are shares of the whole (see `driver.Part`), so a sum over processes
-is the sum over parts that one process alone would make, however unequal the shares are; what `DistributedDataParallel`
-averages would have to be made equal first. What may fail happens between two meetings, and at the next one each says how
-it fared, so that nobody waits for one who has failed.
+is the sum over parts that one process alone would make, however unequal the shares are; what an average over processes
+(`DistributedDataParallel`) averages would have to be made equal first. What may fail happens between two meetings, and
+at the next one each says how it fared, so that nobody waits for one who has failed.
 """
 
 import os

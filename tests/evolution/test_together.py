@@ -15,8 +15,8 @@ from palaestra.evolution.updating.peers import Peers, launched, leads
 from tiny import largest_difference, tiny_policy
 from together_program import METHODS, trained
 
-# Rows are summed in another order, which AdamW makes most of where a gradient is next to nothing: of steps of 1e-3 each,
-# weights differ by less than a fiftieth of one. The mean gradients it keeps, themselves up to 1, differ by far less.
+# Rows are summed in another order, which AdamW makes most of where a gradient is next to nothing: weights differ by
+# less than a fiftieth of a step of 1e-3. The mean gradients it keeps, themselves up to 1, differ by far less.
 TOLERANCE, OF_GRADIENTS = 2e-5, 1e-6
 PROGRAM = Path(__file__).with_name("together_program.py")
 
