@@ -126,8 +126,8 @@ def _shares(one: "Forecast") -> dict[str, float]:
 def _show(console: Console, costs: "UnitCosts", work: "Workload", found: "list[Forecast]") -> None:
     console.print(Text(f"\n{costs.name}", "bold"))
     console.print(
-        f"a step: {work.groups} groups of {work.attempts}, {work.prompt:.0f} + {work.turns:.1f} x {work.reply:.0f} tokens,"
-        f" {whole_share(work.uniform)} of the groups uniform, {1000 * work.judge:.2g} ms a judgement\n",
+        f"a step: {work.groups} groups of {work.attempts}, {work.prompt:.0f} + {work.turns:.1f} x {work.reply:.0f} "
+        f"tokens, {whole_share(work.uniform)} of the groups uniform, {1000 * work.judge:.2g} ms a judgement\n",
         highlight=False,
         soft_wrap=True,
     )

@@ -31,7 +31,7 @@ from palaestra.evolution.yard import Yard
 
 __all__ = ["calibrate"]
 
-_REPEATS = 5
+_REPEATS = 7
 # Enough groups to tell lengths and judges by; a step of more is not played whole.
 _GROUPS = 32
 _REPLIES_TIMED = 32
@@ -151,7 +151,7 @@ def _sampling(policy: LocalPolicy, work: Workload, episodes: Sequence[Episode]) 
         for row in range(rows):  # of ids that no other context has, so that none is read for another
             context = generator.integers(0, vocabulary, len(contexts[row % len(contexts)]), dtype=np.int32)
             asked.append(Request(context, Sampling(max_tokens=length), row))
-        return _least(
+        return _seconds(
             lambda: continue_batch(
                 policy.model,
                 asked,
@@ -194,7 +194,7 @@ def _training(
     for groups in (max(1, len(paid) // work.attempts // 4), max(1, len(paid) // work.attempts)):
         rows = paid[: groups * work.attempts]
         updater.step(rows)
-        seconds = _least(lambda rows=rows: updater.step(rows))  # type: ignore[misc]
+        seconds = _seconds(lambda rows=rows: updater.step(rows))  # type: ignore[misc]
         points.append((work.epochs * trained_tokens(work, len(rows)), seconds))
     fixed, token = _line(*points)
     return fixed / (work.optimiser_steps * work.epochs), token
@@ -206,17 +206,17 @@ def _recording(episodes: Sequence[Episode], place: Path) -> tuple[float, float]:
     points = []
     for count in (max(1, len(episodes) // 4), len(episodes)):
         some = list(episodes[:count])
-        points.append((float(count), _least(lambda some=some: store.write(f"step-{next(numbers):06d}", some, {}))))  # type: ignore[misc]
+        points.append((float(count), _seconds(lambda some=some: store.write(f"step-{next(numbers):06d}", some, {}))))  # type: ignore[misc]
     return _line(*points)
 
 
 def _synchronising(policy: LocalPolicy) -> float:
     twin, weights = Twin.of(policy), trained_weights(policy.model)
-    return _least(lambda: twin.take(weights, 1))
+    return _seconds(lambda: twin.take(weights, 1))
 
 
-def _least(work: Callable[[], object]) -> float:
-    """Return the seconds of the quickest of some repeats: what disturbs only makes slower."""
+def _seconds(work: Callable[[], object]) -> float:
+    """Return the median of some repeats' seconds: what else the machine does will also go on during the run."""
     found = []
     for _ in range(_REPEATS):
         began = time.perf_counter()
@@ -224,7 +224,7 @@ def _least(work: Callable[[], object]) -> float:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         found.append(time.perf_counter() - began)
-    return min(found)
+    return float(np.median(found))
 
 
 def _line(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:

@@ -9,7 +9,8 @@ unless an episode lives so long that the bound on staleness holds playing up, or
 
 from dataclasses import dataclass, replace
 from heapq import heapify, heapreplace
-from math import ceil
+from math import ceil, exp
+from statistics import NormalDist
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -104,11 +105,21 @@ def played(work: Workload) -> list[int]:
 
 
 def trained_tokens(work: Workload, rows: float) -> float:
-    """Return how many tokens of some rows go through the model, shared prompts once where that pays."""
-    length = work.prompt + work.turns * work.reply + (work.turns - 1) * work.observation
-    plain = rows * length
-    packed = rows / work.attempts * (work.prompt - 1) + rows * (length - work.prompt + 1)
+    """Return how many tokens of some rows go through the model, padding too; shared prompts once where that pays."""
+    after = work.turns * work.reply + (work.turns - 1) * work.observation
+    limit = work.turns * work.reply_limit + (work.turns - 1) * work.observation
+    sigma = work.reply_sigma / work.turns**0.5
+    groups = rows / work.attempts
+    # Both are as wide as their widest.
+    plain = rows * (work.prompt + min(limit, _widest(after, sigma, rows)))
+    behind = min(work.attempts * (limit + 1), _widest(work.attempts * (after + 1), sigma / work.attempts**0.5, groups))
+    packed = groups * (work.prompt - 1 + behind)
     return packed if packed <= _WORTH * plain else plain
+
+
+def _widest(mean: float, sigma: float, count: float) -> float:
+    """Return about how large the largest of some log-normal numbers of this mean is."""
+    return mean * exp(sigma * NormalDist().inv_cdf(1 - 1 / (max(1.0, count) + 1)) - sigma**2 / 2)
 
 
 def forecast(costs: UnitCosts, work: Workload, fleet: Fleet, mode: Mode) -> Forecast:
@@ -171,7 +182,7 @@ def _ahead(costs: UnitCosts, work: Workload, in_turn: Forecast) -> Forecast:
         more = 1 / (1 - min(0.9, float((lives > versions * seconds).mean())))
     slowest = max(limits, key=limits.__getitem__)
     if fleet.shared and slowest in ("sampling", "learning"):
-        slowest = "sampling" if playing > learning else "learning"
+        slowest = "sampling" if playing > in_turn.learning else "learning"
     return replace(
         in_turn,
         seconds=seconds,
