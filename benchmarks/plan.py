@@ -9,8 +9,8 @@ the median time between the ends of its steps after the first four.
 
 Predicted before the first run: within 25 % of the measured time in every setting.
 
-Settings: `usual`, two-digit sums, 32 groups of 8; `more attempts`, 16 groups of 24; `long replies`, other sums whose
-replies are longer by a world that asks for more digits; `slow judge`, a world whose step takes a log-normal time
+Settings: `usual`, two-digit sums, 32 groups of 8; `more attempts`, 16 groups of 24; `long replies`, at a temperature
+that makes replies random and long, paid by chance; `slow judge`, a world whose step takes a log-normal time
 (mean 36 ms, sigma 1.6) with 32 workers, synchronous; the same one step off, and asynchronous (--staleness 4).
 """
 
@@ -28,6 +28,7 @@ from palaestra.agents.nursery import born
 from palaestra.envs import catalogue
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import Info, TextEnv
+from palaestra.envs.verdict import Status, Verdict
 from palaestra.evolution.evolve import evolve
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.planning.calibrate import calibrate
@@ -37,7 +38,7 @@ from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.view import Silent
 from record import keep
 
-ENV, SLOW = "palaestra/Arithmetic-v0", "bench/SlowJudge-v0"
+ENV, SLOW, CHANCE = "palaestra/Arithmetic-v0", "bench/SlowJudge-v0", "bench/Chance-v0"
 MEAN_SECONDS, SIGMA = 0.036, 1.6
 WITHIN = 0.25
 SKIPPED = 4
@@ -53,17 +54,15 @@ STILL: dict[str, object] = {
 SETTINGS: dict[str, tuple[str, Mode, dict[str, object]]] = {
     "usual": (ENV, "synchronous", {}),
     "more attempts": (ENV, "synchronous", {"acquire.groups": 16, "acquire.attempts": 24}),
-    "long replies": (ENV, "synchronous", {"acquire.sampling.max_tokens": 48, "acquire.sampling.temperature": 3.0}),
+    "long replies": (CHANCE, "synchronous", {"acquire.sampling.max_tokens": 48, "acquire.sampling.temperature": 50.0}),
     "slow judge": (SLOW, "synchronous", {}),
     "slow judge, one step off": (SLOW, "one step off", {}),
     "slow judge, asynchronous": (SLOW, "asynchronous", {}),
 }
 
 
-class SlowJudge(TextEnv):
-    """Arithmetic whose judgements take a log-normal time that follows from the episode's seed."""
-
-    metadata = {**TextEnv.metadata, "instant": False}  # noqa: RUF012
+class Sums(TextEnv):
+    """Arithmetic, to be judged in another way."""
 
     def __init__(self) -> None:
         self.inner = catalogue.make(ENV)
@@ -74,20 +73,40 @@ class SlowJudge(TextEnv):
         observation, _ = self.inner.reset(seed=0, options={"task": task})
         return observation
 
+    def clone(self) -> "Sums":
+        """See `TextEnv`."""
+        twin = super().clone()
+        assert isinstance(twin, Sums)
+        twin.inner = self.inner.clone()
+        return twin
+
+
+class SlowJudge(Sums):
+    """Takes a log-normal time that follows from the episode's seed."""
+
+    metadata = {**TextEnv.metadata, "instant": False}  # noqa: RUF012
+
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
         """Wait, and judge."""
         time.sleep(MEAN_SECONDS * float(np.exp(SIGMA * self.np_random.standard_normal() - SIGMA**2 / 2)))
         return self.inner.step(action)
 
-    def clone(self) -> "SlowJudge":
-        """See `TextEnv`."""
-        twin = super().clone()
-        assert isinstance(twin, SlowJudge)
-        twin.inner = self.inner.clone()
-        return twin
+
+class Chance(Sums):
+    """Pays by chance, so that any reply may teach something."""
+
+    metadata = {**TextEnv.metadata, "instant": True}  # noqa: RUF012
+
+    def step(self, action: str) -> tuple[str, float, bool, bool, Info]:
+        """Draw."""
+        answer, _, terminated, truncated, info = self.inner.step(action)
+        reward = float(self.np_random.integers(2))
+        status = Status.CORRECT if reward else Status.WRONG
+        return answer, reward, terminated, truncated, {**info, "verdict": Verdict(reward, status)}
 
 
 gymnasium.register(SLOW, entry_point=SlowJudge)
+gymnasium.register(CHANCE, entry_point=Chance)
 
 
 def measured(env: str, mode: Mode, settings: dict[str, object], steps: int) -> tuple[float, dict[str, float]]:

@@ -108,7 +108,7 @@ def _known(
     if assume is not None:
         from palaestra.evolution.planning.assumed import assumed_costs
 
-        costs = assumed_costs(assume, work, hosts=hosts)
+        costs = assumed_costs(assume, hosts=hosts)
     return changed(costs, "costs"), work  # type: ignore[return-value]
 
 

@@ -6,7 +6,7 @@ A stand-in until `palaestra plan --save` has run on the device itself; every num
 from dataclasses import dataclass
 
 from palaestra.envs.errors import UnknownNameError, UsageError
-from palaestra.evolution.planning.costs import UnitCosts, Workload
+from palaestra.evolution.planning.costs import UnitCosts
 
 __all__ = ["DEVICES", "Device", "assumed_costs"]
 
@@ -41,12 +41,11 @@ DEVICES = {
 }
 
 
-def assumed_costs(spec: str, work: Workload, *, hosts: int = 1) -> UnitCosts:
+def assumed_costs(spec: str, *, hosts: int = 1) -> UnitCosts:
     """Return the costs of a device by its figures.
 
     Args:
         spec: `DEVICE:PARAMETERS`, such as `h100:1.5e9`.
-        work: For the length of contexts that a sampler reads its cache of.
         hosts: Above 1, weights and gradients go over the network.
 
     Raises:
@@ -64,13 +63,13 @@ def assumed_costs(spec: str, work: Workload, *, hosts: int = 1) -> UnitCosts:
     device = DEVICES[name]
     # Grouped-query models of this size keep about this much (28 layers, 2 heads of 128 and more, bfloat16).
     cache = 2.0 * 28 * 2 * 128 * 2 * max(1.0, parameters / 1.5e9) ** 0.5
-    read = cache * (work.prompt + work.turns * (work.reply + work.observation) / 2)
     memory = BANDWIDTH * device.bandwidth
     wire = LINK * (device.network if hosts > 1 else device.link)
     return UnitCosts(
         name=f"{name}, {parameters:.2g} parameters (assumed)",
         decode_step=2 * parameters / memory,
-        decode_token=2 * parameters / (WRITING * device.flops) + read / memory,
+        decode_token=2 * parameters / (WRITING * device.flops),
+        cache_token=cache / memory,
         prefill=2 * parameters / memory,
         prefill_token=2 * parameters / (READING * device.flops),
         caches_prefixes=True,

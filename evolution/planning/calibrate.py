@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from palaestra.agents.attending import JUDGING, SAMPLING
 from palaestra.agents.cache import Footprint
-from palaestra.agents.decode import continue_batch
+from palaestra.agents.decode import CROWDED, continue_batch
 from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.policy import Request, Sampling
@@ -35,7 +36,7 @@ _REPEATS = 7
 # Enough groups to tell lengths and judges by; a step of more is not played whole.
 _GROUPS = 32
 _REPLIES_TIMED = 32
-_TOKENS = 12
+_TOKENS = 48
 
 
 def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[UnitCosts, Workload]:
@@ -74,14 +75,12 @@ def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[Uni
         place = Path(scratch)
         step, episode = _recording(episodes, place)
         train_step, train_token = _training(recipe, update, agent.policy, episodes, work, place, seed)
-    prefill, prefill_token, decode_step, decode_token = _sampling(agent.policy, work, episodes)
+    sampler = _sampling(agent.policy, work, episodes)
     trained = sum(weight.numel() for weight in trained_weights(agent.policy.model).values())
     costs = UnitCosts(
         name=f"{policy} on {_device(agent.policy)}",
-        decode_step=decode_step,
-        decode_token=decode_token,
-        prefill=prefill,
-        prefill_token=prefill_token,
+        **sampler._asdict(),
+        crowded=CROWDED,
         train_step=train_step,
         train_token=train_token,
         episode=max(0.0, rest) / len(asked) + episode,
@@ -93,6 +92,16 @@ def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[Uni
         memory_bytes=_memory(agent.policy),
     )
     return costs, work
+
+
+class _Decoding(NamedTuple):
+    """What sampling costs; see `UnitCosts`."""
+
+    prefill: float
+    prefill_token: float
+    decode_step: float
+    decode_token: float
+    cache_token: float
 
 
 def _workload(
@@ -138,11 +147,12 @@ def _with_judge(work: Workload, env: TextEnv, episodes: Sequence[Episode], judgi
     return replace(work, judge=float(np.mean(seconds)), judge_sigma=spread)
 
 
-def _sampling(policy: LocalPolicy, work: Workload, episodes: Sequence[Episode]) -> tuple[float, float, float, float]:
-    """Return the fixed and the by-token seconds of reading contexts, and of one more token for every row."""
+def _sampling(policy: LocalPolicy, work: Workload, episodes: Sequence[Episode]) -> "_Decoding":
+    """Measure the policy's sampler, without the words around it."""
     contexts = [episode.turns[0].context_ids for episode in episodes]
     many = max(2 * work.attempts, min(work.in_flight, work.groups * work.attempts))
-    tokens = max(2, min(_TOKENS, policy.context_limit - max(map(len, contexts))))
+    longest = min(work.reply_limit, _TOKENS, policy.context_limit - max(map(len, contexts)))
+    half, whole = max(2, longest // 2), max(3, longest)
 
     def sample(rows: int, length: int) -> float:
         generator = np.random.default_rng(0)
@@ -167,11 +177,17 @@ def _sampling(policy: LocalPolicy, work: Workload, episodes: Sequence[Episode]) 
     try:
         few = work.attempts
         read = [sample(rows, 1) for rows in (few, many)]
-        written = [(sample(rows, tokens) - one) / (tokens - 1) for rows, one in zip((few, many), read, strict=True)]
+        # Half of the tokens, by a few rows and by many; and the other half, which has more before it.
+        first = [sample(rows, half) for rows in (few, many)]
+        second = sample(many, whole)
     finally:
         policy.model.train(was)
-    prefill = _line((few * work.prompt, read[0]), (many * work.prompt, read[1]))
-    return *prefill, *_line((few, written[0]), (many, written[1]))
+    prefill, prefill_token = _line((few * work.prompt, read[0]), (many * work.prompt, read[1]))
+    early = [(took - one) / (half - 1) for took, one in zip(first, read, strict=True)]
+    late = (second - first[1]) / (whole - half)
+    step, by_row = _line((few, early[0]), (many, early[1]))
+    cached = min(by_row / (work.prompt + half / 2), max(0.0, (late - early[1]) / (many * whole / 2)))
+    return _Decoding(prefill, prefill_token, step, by_row - cached * (work.prompt + half / 2), cached)
 
 
 def _training(

@@ -19,6 +19,8 @@ class UnitCosts:
         name: Of the device and the model.
         decode_step: One more token for every row of a batch, the part that does not depend on how many rows there are.
         decode_token: The same, for each row.
+        cache_token: The same, for each token that stands before a row's.
+        crowded: Rows whose reply has ended stay in the batch until at most this share goes on; 1: they leave at once.
         prefill: Reading a batch of contexts, whatever is in it.
         prefill_token: Reading one token of a context.
         caches_prefixes: Whether later turns of an episode read only what is new.
@@ -41,6 +43,8 @@ class UnitCosts:
     prefill_token: float
     train_step: float
     train_token: float
+    cache_token: float = 0.0
+    crowded: float = 1.0
     caches_prefixes: bool = False
     episode: float = 0.0
     step: float = 0.0

@@ -1,13 +1,15 @@
 """The model of a run: how long a step takes, and where its time goes.
 
-A step plays N episodes, of which those in informative groups are learned from. One device decodes a batch of b rows in
-`decode_step + b decode_token` seconds a token, so a batch lasts as long as its longest reply; what worlds take is drawn
+A step plays N episodes, of which those in informative groups are learned from. One device decodes a batch of b rows of
+c tokens each in `decode_step + b (decode_token + c cache_token)` seconds a token, so a batch lasts as long as its
+longest reply; what worlds take is drawn
 from a log-normal distribution and laid on the workers that there are, first come, first served. In a synchronous run
 everything follows one another. In one that plays ahead each part goes on all the time and the slowest sets the pace,
 unless an episode lives so long that the bound on staleness holds playing up, or that its group is too old when it ends.
 """
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from heapq import heapify, heapreplace
 from math import ceil, exp
 from statistics import NormalDist
@@ -134,13 +136,14 @@ def forecast(costs: UnitCosts, work: Workload, fleet: Fleet, mode: Mode) -> Fore
     rounds = played(work)
     episodes = sum(rounds) * work.attempts
     rows = episodes * (1 - work.uniform)
-    sampling, judging = np.mean([_acquired(costs, work, fleet, rounds, i) for i in range(_DRAWS)], axis=0)
+    sampling = float(np.mean([_sampling(costs, work, fleet, rounds, i) for i in range(_DRAWS)]))
+    judging = 0.0 if work.judge_inline else _judging(work, work.judge_workers * fleet.hosts)
     # What surrounds the sampling of an episode goes on where it is sampled.
     sampling += episodes * (costs.episode + work.turns * work.judge * work.judge_inline) / fleet.samplers
     apart = not fleet.shared or mode != "synchronous"
     learning = _learning(costs, work, fleet, rows) + apart * 4 * costs.trained * costs.sync_byte
     trainer_bytes, sampler_bytes = _memory(costs, work, fleet)
-    parts = {"sampling": float(sampling), "judging": float(judging), "learning": learning, "other": costs.step}
+    parts = {"sampling": sampling, "judging": judging, "learning": learning, "other": costs.step}
     in_turn = Forecast(
         mode,
         fleet,
@@ -149,7 +152,7 @@ def forecast(costs: UnitCosts, work: Workload, fleet: Fleet, mode: Mode) -> Fore
         rollouts=float(episodes),
         learned=rows,
         dropped=0.0,
-        samplers_a_trainer=float(sampling) * fleet.samplers / max(1e-12, learning * fleet.trainers),
+        samplers_a_trainer=sampling * fleet.samplers / max(1e-12, learning * fleet.trainers),
         bottleneck=max(parts, key=parts.__getitem__),
         trainer_bytes=trainer_bytes,
         sampler_bytes=sampler_bytes,
@@ -195,15 +198,15 @@ def _ahead(costs: UnitCosts, work: Workload, in_turn: Forecast) -> Forecast:
     )
 
 
-def step_seconds(costs: UnitCosts, batch: float) -> float:
-    """Return the seconds of one more token for each of `batch` rows."""
-    return costs.decode_step + batch * costs.decode_token
+def step_seconds(costs: UnitCosts, batch: float, context: float) -> float:
+    """Return the seconds of one more token for each of `batch` rows, behind `context` tokens each."""
+    return costs.decode_step + batch * (costs.decode_token + context * costs.cache_token)
 
 
-def _acquired(costs: UnitCosts, work: Workload, fleet: Fleet, rounds: list[int], draw: int) -> tuple[float, float]:
-    """Return seconds of sampling and of waiting for worlds of one synchronous step, by chance number `draw`."""
-    generator = derive_generator(0, "plan", draw)
-    sampling, judging = 0.0, 0.0
+def _sampling(costs: UnitCosts, work: Workload, fleet: Fleet, rounds: list[int], draw: int) -> float:
+    """Return the seconds of sampling of one synchronous step, by chance number `draw`."""
+    generator = derive_generator(0, "plan", "lengths", draw)
+    sampling = 0.0
     for groups in rounds:
         alive = min(work.in_flight, ceil(groups * work.attempts / fleet.samplers))
         batches = ceil(groups * work.attempts / fleet.samplers / alive)
@@ -212,12 +215,35 @@ def _acquired(costs: UnitCosts, work: Workload, fleet: Fleet, rounds: list[int],
             rows = max(1, round(alive * part))
             lengths = _lengths(work, generator, rows)
             reading = _read_tokens(costs, work, turn, rows)
-            decoding = costs.decode_step * lengths.max() + costs.decode_token * lengths.sum()
-            sampling += batches * (costs.prefill + reading * costs.prefill_token + float(decoding))
-            if not work.judge_inline and work.judge > 0:
-                asked = max(1, round(groups * work.attempts * part))
-                judging += _makespan(_judged(work, generator, asked), work.judge_workers * fleet.hosts)
-    return sampling, judging
+            context = work.prompt + turn * (work.reply + work.observation)
+            decoding = _decoding(costs, lengths, context)
+            sampling += batches * (costs.prefill + reading * costs.prefill_token + decoding)
+    return sampling
+
+
+@lru_cache  # the same for every division of the devices, and drawn job by job
+def _judging(work: Workload, workers: int) -> float:
+    """Return the seconds of one synchronous step in which worlds are waited for."""
+    seconds = 0.0
+    for draw in range(_DRAWS):
+        generator = derive_generator(0, "plan", "judge", draw)
+        for groups in played(work):
+            for turn in range(ceil(work.turns)):
+                asked = max(1, round(groups * work.attempts * min(1.0, work.turns - turn)))
+                seconds += _makespan(_judged(work, generator, asked), workers)
+    return seconds / _DRAWS
+
+
+def _decoding(costs: UnitCosts, lengths: NDArray[np.float64], context: float) -> float:
+    """Return the seconds of a batch of replies behind contexts of one length."""
+    falling = np.sort(lengths)[::-1]
+    seconds, rows, done = 0.0, len(falling), 0.0
+    while rows > 0:
+        # The batch loses rows when at most `crowded` of them go on, which is when this one ends.
+        end = float(falling[min(rows - 1, int(costs.crowded * rows))])
+        seconds += (end - done) * step_seconds(costs, rows, context + (done + end) / 2)
+        rows, done = int((falling > end).sum()), end
+    return seconds
 
 
 def _read_tokens(costs: UnitCosts, work: Workload, turn: int, rows: int) -> float:
@@ -246,9 +272,9 @@ def _lives(costs: UnitCosts, work: Workload, fleet: Fleet) -> NDArray[np.float64
     """Return how long groups live that are played among others, `[1024]` drawn ones."""
     generator, shape = derive_generator(0, "plan", "lives"), (1024, work.attempts)
     alive = min(work.in_flight, work.groups * work.attempts / fleet.samplers)
-    longest = np.zeros(shape)
+    longest, context = np.zeros(shape), work.prompt + work.turns * (work.reply + work.observation) / 2
     for _ in range(ceil(work.turns)):
-        longest += _lengths(work, generator, shape) * step_seconds(costs, alive)
+        longest += _lengths(work, generator, shape) * step_seconds(costs, alive, context)
         if not work.judge_inline:
             longest += _judged(work, generator, shape)
     return np.asarray(longest.max(axis=1))

@@ -6,7 +6,7 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.planning.assumed import DEVICES, assumed_costs
 from palaestra.evolution.planning.calibrate import _line
 from palaestra.evolution.planning.costs import UnitCosts, Workload, read_plan, write_plan
-from palaestra.evolution.planning.forecast import Fleet, _makespan, divide, forecast, played, trained_tokens
+from palaestra.evolution.planning.forecast import Fleet, _decoding, _makespan, divide, forecast, played, trained_tokens
 
 COSTS = UnitCosts(
     "by hand",
@@ -37,6 +37,22 @@ def test_a_synchronous_step_by_hand():
     assert found.rollouts_a_second == pytest.approx(20 / found.seconds)
     assert found.trainer_bytes == 16 * 1000
     assert found.sampler_bytes == 2000 + 10 * 120 * 20
+
+
+def test_a_long_context_is_read_for_every_token():
+    costs = replace(COSTS, cache_token=1e-6)
+    more = (
+        forecast(costs, WORK, Fleet(), "synchronous").sampling - forecast(COSTS, WORK, Fleet(), "synchronous").sampling
+    )
+    assert more == pytest.approx(20 * 20 * (100 + 20 / 2) * 1e-6)
+
+
+def test_rows_leave_a_batch_when_few_go_on():
+    lengths = np.array([1.0, 2.0, 3.0, 10.0])
+    costs = replace(COSTS, decode_step=0.0, decode_token=1.0)
+    assert _decoding(costs, lengths, 0) == 4 + 3 + 2 + 7  # each leaves at once
+    # Four rows until at most two go on, after two steps; two until one does, after three; then one.
+    assert _decoding(replace(costs, crowded=0.6), lengths, 0) == 4 * 2 + 2 * 1 + 1 * 7
 
 
 def test_rows_that_share_little_are_laid_out_one_by_one():
@@ -127,15 +143,15 @@ def test_a_plan_is_kept_as_it_was_and_by_hand(tmp_path):
 
 
 def test_assumed_devices_follow_their_published_figures():
-    h100 = assumed_costs("h100:1e9", WORK)
+    h100 = assumed_costs("h100:1e9")
     assert h100.decode_step == pytest.approx(2e9 / (0.6 * 3.35e12))
     assert h100.train_token == pytest.approx(6e9 / (0.4 * 989e12))
-    assert assumed_costs("h200:1e9", WORK).decode_step < h100.decode_step < assumed_costs("a100:1e9", WORK).decode_step
+    assert assumed_costs("h200:1e9").decode_step < h100.decode_step < assumed_costs("a100:1e9").decode_step
     # Between hosts the wire is the network.
-    assert assumed_costs("h100:1e9", WORK, hosts=2).reduce_byte == pytest.approx(h100.reduce_byte * 9)
+    assert assumed_costs("h100:1e9", hosts=2).reduce_byte == pytest.approx(h100.reduce_byte * 9)
     for bad in ("h100", "h100:many", "h100:-1"):
         with pytest.raises(UsageError, match="DEVICE:PARAMETERS"):
-            assumed_costs(bad, WORK)
+            assumed_costs(bad)
     with pytest.raises(UnknownNameError, match="Did you mean 'h100'"):
-        assumed_costs("h10:1e9", WORK)
+        assumed_costs("h10:1e9")
     assert set(DEVICES) == {"a100", "h100", "h200"}
