@@ -111,3 +111,23 @@ def test_one_process_killed_ends_both_and_the_run_goes_on(tmp_path, policy, rank
     run([*LAUNCH, "-m", "palaestra", "evolve", "--resume", str(killed)])
     run(command(LAUNCH, policy, whole, "grpo", steps))
     assert largest_difference(weights(whole, steps), weights(killed, steps)) == 0.0
+
+
+def test_ctrl_c_ends_both_and_says_how_to_go_on(tmp_path, policy):
+    place, log = tmp_path / "run", tmp_path / "log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            command(LAUNCH, policy, place, "grpo", 500),
+            env=environment(),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # as a terminal's foreground group
+        )
+    while process.poll() is None and not (place / "checkpoints" / "step-000004").exists():
+        time.sleep(0.05)
+    assert process.poll() is None, log.read_text()[-3000:]
+    both = workers(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) != 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in both.values())
+    assert f"palaestra evolve --resume {place}" in " ".join(log.read_text().split())
