@@ -9,8 +9,8 @@ the median time between the ends of its steps after the first four.
 
 Predicted before the first run: within 25 % of the measured time in every setting.
 Came, on a busy machine (a load of 9 on two cores, one thread each): synchronous 0.85 to 1.17 of the measured time;
-ahead 1.4 and 1.5 of it. There playing and learning had a core each and overlapped in part, which the model of one device
-does not know.
+ahead 1.4 and 1.5 of it. There playing and learning had a core each and overlapped in part, which the model of one
+device does not know.
 
 Settings: `usual`, two-digit sums, 32 groups of 8; `more attempts`, 16 groups of 24; `long replies`, at a temperature
 that makes replies random and long, paid by chance; `slow judge`, a world whose step takes a log-normal time
