@@ -19,10 +19,10 @@ from palaestra.envs.errors import InfrastructureError
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["continue_batch"]
+__all__ = ["CROWDED", "continue_batch"]
 
-# Rows that have ended leave the batch when at most this share of it is alive: leaving copies the cache.
-_CROWDED = 0.6
+CROWDED = 0.6
+"""Rows that have ended leave the batch when at most this share of it is alive: leaving copies the cache."""
 
 
 @torch.inference_mode()
@@ -78,7 +78,7 @@ def continue_batch(
         count = int(alive.sum())
         if count == 0:
             return record.samples(version)
-        if count <= _CROWDED * len(rows):
+        if count <= CROWDED * len(rows):
             kept = torch.from_numpy(np.flatnonzero(alive)).to(tokens.device)
             rows, alive, tokens = rows[alive], alive[alive], tokens[kept]
             reader.keep(kept)

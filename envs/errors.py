@@ -7,8 +7,10 @@ from pathlib import Path
 __all__ = [
     "BadRowError",
     "ContractError",
+    "DivergenceError",
     "InfrastructureError",
     "PalaestraError",
+    "PeerError",
     "RefusedError",
     "RunError",
     "ShapeError",
@@ -83,6 +85,14 @@ class StuckError(InfrastructureError):
 
 class SynchronisationError(PalaestraError):
     """An engine that was given the trainer's weights does not compute what the trainer computes; the run stops."""
+
+
+class PeerError(InfrastructureError):
+    """Another process that trains with this one failed, ended or went silent; all of them stop."""
+
+
+class DivergenceError(PalaestraError):
+    """Processes that train one policy together hold different weights; the run stops."""
 
 
 class RefusedError(UsageError):

@@ -18,6 +18,8 @@ from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState, objective_from_json
+from palaestra.evolution.together import begin_together, end_together, refuse_engine, take_part
+from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.view import Phase, View
 
 __all__ = ["Interrupted", "evolve", "resume"]
@@ -51,6 +53,9 @@ def evolve(
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
+    Where a launcher started several processes, each calls this alike: the first does everything, the others take part
+    in its updates, and all return its result. Only the first process's view is told anything.
+
     Args:
         recipe: One choice for each phase.
         objective: What to get better at, and where.
@@ -68,6 +73,7 @@ def evolve(
     Raises:
         Interrupted: After Ctrl-C; the run can be resumed.
         UsageError: If policy, environment and recipe do not fit.
+        PeerError: If another process that trains with this one failed or has ended.
     """
     check_engine(engine)
     refuse_untrainable(policy)  # before its spec is written anywhere
@@ -88,8 +94,12 @@ def evolve(
         "staleness": staleness,
         "engine": engine,
     }
-    with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
-        return _run(run, recipe, view)
+    with Peers.join() as peers:
+        refuse_engine(peers, engine)
+        if not peers.leads:
+            return take_part(peers)
+        with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
+            return _run(run, recipe, view, peers)
 
 
 def _identity(env: str) -> str:
@@ -104,30 +114,39 @@ def resume(directory: Path, *, view: View) -> Result:
         Interrupted: After Ctrl-C; the run can be resumed again.
         RunError: If the directory is no run, is in use, or its recipe means something else in this version.
     """
+    with Peers.join() as peers:
+        return _resume(directory, view, peers) if peers.leads else take_part(peers)
+
+
+def _resume(directory: Path, view: View, peers: Peers) -> Result:
     with Run.open(directory) as run:
+        refuse_engine(peers, run.config.get("engine", ""))
         recipe = find_recipe(run.config["recipe"], run.config["settings"])
         if describe(recipe) != run.config["parts"]:
             raise RunError(
                 f"{directory} was made with other values of the recipe {recipe.name!r} than this version has; "
                 "continuing would mix two experiments. Use the version that made it, or begin a new run."
             )
-        return _run(run, recipe, view)
+        return _run(run, recipe, view, peers)
 
 
-def _run(run: Run, recipe: Recipe, view: View) -> Result:
+def _run(run: Run, recipe: Recipe, view: View, peers: Peers) -> Result:
     """Begin or continue `run` at its latest checkpoint and go on to the end."""
     try:
         latest = run.latest_checkpoint()
         if latest is None:
-            loop, state = _begin(run, recipe, view)
+            loop, state = _begin(run, recipe, view, peers)
         else:
-            loop, state = _restore(run, recipe, view, *latest)
-        return loop.go_on(state)
+            loop, state = _restore(run, recipe, view, peers, *latest)
+        begin_together(peers, recipe, run.config["seed"], run.checkpoint(state.step), loop.policy)
+        result = loop.go_on(state)
+        end_together(peers, result)
+        return result
     except KeyboardInterrupt:
         raise Interrupted(run.directory) from None
 
 
-def _begin(run: Run, recipe: Recipe, view: View) -> tuple[Loop, LoopState]:
+def _begin(run: Run, recipe: Recipe, view: View, peers: Peers) -> tuple[Loop, LoopState]:
     config = run.config
     state = LoopState(objective_from_json(config["objective"]))
     view.phase(Phase.BIRTH, config["policy"])
@@ -136,16 +155,16 @@ def _begin(run: Run, recipe: Recipe, view: View) -> tuple[Loop, LoopState]:
         config["policy"], sampling=recipe.acquire.sampling, trainable=True, seed=config["seed"], progress=view.progress
     )
     state.birth_seconds = time.perf_counter() - began
-    loop = Loop(run, recipe, agent, view)
+    loop = Loop(run, recipe, agent, view, peers)
     loop.checkpoint(state)
     return loop, state
 
 
-def _restore(run: Run, recipe: Recipe, view: View, step: int, checkpoint: Path) -> tuple[Loop, LoopState]:
+def _restore(run: Run, recipe: Recipe, view: View, peers: Peers, step: int, checkpoint: Path) -> tuple[Loop, LoopState]:
     view.phase(Phase.BIRTH, f"restoring step {step}")
     spec = checkpoint_spec(checkpoint, run.config["policy"])
     agent = load_agent(spec, sampling=recipe.acquire.sampling, trainable=True)
-    loop = Loop(run, recipe, agent, view)
+    loop = Loop(run, recipe, agent, view, peers)
     loop.updater.load(checkpoint)
     loop.yard.league.load(checkpoint)
     state = LoopState.from_json(json.loads((checkpoint / "loop.json").read_text()))

@@ -31,6 +31,8 @@ from palaestra.evolution.report.table import choose_examples
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState
+from palaestra.evolution.together import SharedUpdater
+from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.updater import Updater
 from palaestra.evolution.view import Phase, StepRecord, View
 from palaestra.evolution.yard import Yard, refuse_held_out
@@ -46,9 +48,10 @@ class Loop:
         recipe: One choice for each phase.
         agent: Whose policy learns.
         view: Who watches.
+        peers: Processes that take part in every update; None trains alone.
     """
 
-    def __init__(self, run: Run, recipe: Recipe, agent: Agent, view: View) -> None:
+    def __init__(self, run: Run, recipe: Recipe, agent: Agent, view: View, peers: Peers | None = None) -> None:
         if not isinstance(agent.policy, LocalPolicy):
             raise UsageError(
                 f"{agent.name} has no weights that could be trained here: an agent without a policy, or whose model is "
@@ -63,7 +66,10 @@ class Loop:
             scratch=run.directory / "scratch",
             sampling=recipe.acquire.sampling,
             report_to=run.config["report_to"],
+            peers=peers,
         )
+        if peers is not None and peers.size > 1:
+            self.updater = SharedUpdater(self.updater, self.policy, peers)
         # After the trainer, which would take an engine's process group for its own. Earlier runs do not name any.
         self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
         league = League(run.directory / "league", trust_remote_code=self.policy.trust_remote_code)

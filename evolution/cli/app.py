@@ -7,6 +7,7 @@ from palaestra.evolution.cli.doctor import doctor
 from palaestra.evolution.cli.evolve import evolve
 from palaestra.evolution.cli.judge import judge
 from palaestra.evolution.cli.listing import arenas, envs, recipes
+from palaestra.evolution.cli.plan import plan
 from palaestra.evolution.cli.play import play
 from palaestra.evolution.cli.tournament import SeveralPlayers, tournament
 
@@ -21,6 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (evolve, bench, play, envs, arenas, recipes, judge, audit, doctor):
+for command in (evolve, bench, play, envs, arenas, recipes, judge, audit, plan, doctor):
     app.command()(command)
 app.command(cls=SeveralPlayers)(tournament)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import typer
 from palaestra.envs.catalogue import world
-from palaestra.envs.errors import UnknownNameError, UsageError
+from palaestra.envs.errors import PeerError, UnknownNameError, UsageError
 from palaestra.evolution.cli.configuration import ConfigFile, settings_of
 from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
 from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
@@ -19,6 +19,7 @@ from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.report.live import LiveView
 from palaestra.evolution.result import Result
+from palaestra.evolution.view import Silent
 from rich.console import Console
 
 __all__ = ["evolve"]
@@ -106,8 +107,9 @@ def evolve(
             result = begin(recipe, settings, objective, learner, staleness=staleness, engine=engine or "")
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
-    write(json, result.as_json())
-    _show(console_for(json), result)
+    if result is not None:
+        write(json, result.as_json())
+        _show(console_for(json), result)
 
 
 def _without_words(env: str) -> str:
@@ -148,7 +150,7 @@ def _begin(
     report_to: list[str],
     staleness: int,
     engine: str,
-) -> Result:
+) -> Result | None:
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
     build_each(objective.evaluated)
     chosen = find_recipe(recipe, settings)
@@ -170,17 +172,27 @@ def _begin(
     return _watched(work, f"palaestra evolve {recipe} · {objective.env}")
 
 
-def _resume(directory: Path) -> Result:
+def _resume(directory: Path) -> Result | None:
     from palaestra.evolution.evolve import resume
 
     return _watched(partial(resume, directory), f"palaestra evolve --resume {directory}")
 
 
-def _watched(work: Callable[..., Result], title: str) -> Result:
-    """Do the work under a live view; when a person stops it, say how to go on."""
+def _watched(work: Callable[..., Result], title: str) -> Result | None:
+    """Do the work under a live view; when a person stops it, say how to go on.
+
+    Of several processes that train together only the first one shows anything, and returns the result.
+    """
     from palaestra.evolution.evolve import Interrupted
+    from palaestra.evolution.updating.peers import leads
 
     hush_libraries()
+    if not leads():
+        try:
+            work(view=Silent())
+        except PeerError:  # whoever failed says it, and so does the first process
+            raise typer.Exit(1) from None
+        return None
     try:
         with LiveView(title=title) as view:
             return work(view=view)

@@ -93,6 +93,8 @@ class Batch:
 
     def split(self, rows: Rows, size: int) -> list[Rows]:
         """Cut rows into parts of at most `size` and nearly equal number, rows of like length together."""
+        if len(rows) == 0:
+            return []
         by_length = rows[np.argsort(self.lengths[rows], kind="stable")]
         return np.array_split(by_length, -(-len(rows) // size))
 

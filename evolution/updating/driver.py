@@ -3,7 +3,10 @@
 `Trainer.train()` owns its loop and its data. Here the loop is ours, so the trainer is used in parts: its optimiser,
 scheduler, precision and loss. A trainer also hangs things on the model it is given (a forward that computes the loss
 without logits, casts to lower precision). They are put on for a step and taken off after it, so that sampling and
-copying the model between steps meet the model as it was. One process, one device.
+copying the model between steps meet the model as it was.
+
+One device a process. Where several processes train together (see `peers`), the trainer of each sees its own rows alone;
+what they have to do with each other is done here.
 """
 
 import random
@@ -18,7 +21,8 @@ import torch
 from datasets import Dataset
 from palaestra.envs.errors import InfrastructureError, UsageError
 from palaestra.envs.seeding import derive_seed
-from palaestra.evolution.updating.batching import Inputs
+from palaestra.evolution.updating.batching import Inputs, Rows
+from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.updater import Trainable
 from transformers import PreTrainedModel, PrinterCallback
 
@@ -67,10 +71,20 @@ class Driver:
         policy: The policy to train.
         seed: Seed of everything random in training (dropout).
         optimiser_steps: How many are planned, for the learning rate's schedule.
+        peers: The processes that train together; every one calls the same methods in the same order.
     """
 
-    def __init__(self, build: Callable[[], Any], policy: Trainable, *, seed: int, optimiser_steps: int) -> None:
+    def __init__(
+        self,
+        build: Callable[[], Any],
+        policy: Trainable,
+        *,
+        seed: int,
+        optimiser_steps: int,
+        peers: Peers | None = None,
+    ) -> None:
         self.model = policy.model
+        self.peers = peers or Peers()
         self._seed = seed
         base = getattr(self.model, "get_base_model", None)
         self._modules = [self.model] if base is None else [self.model, base()]
@@ -89,7 +103,12 @@ class Driver:
         trainer = self.trainer
         trainer.remove_callback(PrinterCallback)
         trainer.create_optimizer()
-        _, trainer.optimizer = trainer.accelerator.prepare(trainer.model, trainer.optimizer)
+        accelerator = trainer.accelerator
+        # As for evaluation, where it adds precision and device and no wrapper that would average gradients.
+        accelerator.prepare_model(trainer.model, evaluation_mode=True)
+        trainer.optimizer = accelerator.prepare_optimizer(trainer.optimizer)
+        if self.peers.size > 1:
+            trainer.accelerator = Alone(accelerator)
         trainer.create_scheduler(optimiser_steps, trainer.optimizer)
         trainer.state.max_steps = optimiser_steps
         for name in ("optimizer", "lr_scheduler"):
@@ -106,6 +125,8 @@ class Driver:
         """Dress the model for training; randomness inside derives from the seed and these keys alone."""
         mode = self.model.training
         self._wear(self._training)
+        # Rows of different processes drop out differently.
+        keys = keys if self.peers.leads else (*keys, "process", self.peers.rank)
         try:
             with _own_randomness(derive_seed(self._seed, *keys)):
                 yield
@@ -114,18 +135,24 @@ class Driver:
             self.model.train(mode)
 
     def take(self, parts: Sequence[Part]) -> Taken:
-        """Take one optimiser step on the sum of the parts' losses; call it inside `training`.
+        """Take one optimiser step on the sum of all processes' parts' losses; call it inside `training`.
+
+        Args:
+            parts: This process's; it may have none.
 
         Raises:
             InfrastructureError: If the gradient is not finite; the weights are not changed.
+            PeerError: If another process failed.
         """
         trainer = self.trainer
-        losses = []
+        losses: list[torch.Tensor] = []
         try:
-            for part in parts:
-                # The trainer divides a part's loss by this; the inverse share makes unequal parts add up exactly.
-                trainer.current_gradient_accumulation_steps = 1 / part.share
-                losses.append(trainer.training_step(self.model, part.inputs, part.items))
+            with self.peers.as_one():
+                for part in parts:
+                    # The trainer divides a part's loss by this; the inverse share makes unequal parts add up exactly.
+                    trainer.current_gradient_accumulation_steps = 1 / part.share
+                    losses.append(trainer.training_step(self.model, part.inputs, part.items))
+            self.peers.sum_gradients([weight for weight in self.model.parameters() if weight.requires_grad])
             norm = float(trainer.accelerator.clip_grad_norm_(self.model.parameters(), trainer.args.max_grad_norm))
             rate = float(trainer.lr_scheduler.get_last_lr()[0])
             if not np.isfinite(norm):
@@ -138,14 +165,22 @@ class Driver:
         finally:
             trainer.optimizer.zero_grad()
         trainer.state.global_step += 1
-        return Taken(float(torch.stack(losses).sum()), norm, rate)
+        own = float(torch.stack(losses).sum()) if losses else 0.0
+        return Taken(sum(self.peers.collect(own)), norm, rate)
+
+    def own(self, rows: Rows) -> Rows:
+        """Return those of some rows that are this process's to run through the model."""
+        return self.peers.own(rows)
 
     def figures(self) -> dict[str, float]:
-        """Return the means of what the trainer measured since last asked; call it inside `training`."""
+        """Return the means of what the trainers measured since last asked; call it inside `training`."""
         measured = self.trainer._metrics["train"]
-        means = {name: float(np.nanmean(values)) for name, values in measured.items() if values}
+        everywhere: dict[str, list[float]] = {}
+        for own in self.peers.collect({name: list(values) for name, values in measured.items()}):
+            for name, values in own.items():
+                everywhere.setdefault(name, []).extend(values)
         measured.clear()
-        return means
+        return {name: float(np.nanmean(values)) for name, values in everywhere.items() if values}
 
     def report(self, metrics: Mapping[str, float]) -> None:
         """Send figures to the trackers; call it inside `training`."""
@@ -174,6 +209,33 @@ class Driver:
             for name in _WORN:
                 module.__dict__.pop(name, None)
             module.__dict__.update(worn)
+
+
+class Alone:
+    """An accelerator as the trainer of one among several processes sees it: losses and figures are of its own rows.
+
+    Args:
+        accelerator: The real one.
+    """
+
+    num_processes = 1
+
+    def __init__(self, accelerator: Any) -> None:
+        self._accelerator = accelerator
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._accelerator, name)
+
+    def gather(self, tensor: torch.Tensor) -> torch.Tensor:
+        """Return the tensor: there is nobody to gather from."""
+        return tensor
+
+    gather_for_metrics = gather
+
+    def reduce(self, tensor: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
+        """Return the tensor, which is its own sum and mean."""
+        del reduction
+        return tensor
 
 
 def common_arguments(policy: Trainable, *, seed: int, scratch: Path, report_to: Sequence[str]) -> dict[str, Any]:

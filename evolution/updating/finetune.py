@@ -17,6 +17,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, assemble
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.updater import Trainable
 from palaestra.evolution.updating.weights import Snapshot
@@ -61,6 +62,7 @@ class Finetune:
         sampling: Sampling,
         scratch: Path,
         report_to: Sequence[str] = (),
+        peers: Peers | None = None,
     ) -> "FinetuneUpdater":
         """Begin work on a policy; see `Update.start`. Sampling and planned steps make no difference."""
         del sampling
@@ -80,7 +82,8 @@ class Finetune:
                 processing_class=policy.tokenizer,
             )
 
-        return FinetuneUpdater(self, policy, Driver(build, policy, seed=seed, optimiser_steps=planned_steps), seed)
+        driver = Driver(build, policy, seed=seed, optimiser_steps=planned_steps, peers=peers)
+        return FinetuneUpdater(self, policy, driver, seed)
 
 
 class RecordedSFTTrainer(SFTTrainer):  # type: ignore[misc]
@@ -159,6 +162,6 @@ class FinetuneUpdater:
             order = derive_generator(self._seed, "rows", self._steps, epoch).permutation(len(batch.ids))
             for rows in np.array_split(order, -(-len(order) // self.method.batch_rows)):
                 items, device = int(batch.sampled[rows].sum()), self._driver.device
-                split = batch.split(rows, self.method.micro_rows)
+                split = batch.split(self._driver.own(rows), self.method.micro_rows)
                 steps.append([Part(batch.next_token(some, device), len(some) / len(rows), items) for some in split])
         return steps

@@ -26,6 +26,7 @@ from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.correction import Correction, Level, effective_share, gap, importance_weights
 from palaestra.evolution.updating.credit import Credit, advantages
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
 from palaestra.evolution.updating.role_credit import Baselines
@@ -125,6 +126,7 @@ class PolicyGradient:
         sampling: Sampling,
         scratch: Path,
         report_to: Sequence[str] = (),
+        peers: Peers | None = None,
     ) -> "PolicyGradientUpdater":
         """Begin work on a policy; see `Update.start`."""
         if sampling.temperature == 0:
@@ -145,7 +147,7 @@ class PolicyGradient:
             return trainer
 
         optimiser_steps = planned_steps * self.updates_per_batch * self.epochs
-        driver = Driver(build, policy, seed=seed, optimiser_steps=optimiser_steps)
+        driver = Driver(build, policy, seed=seed, optimiser_steps=optimiser_steps, peers=peers)
         return PolicyGradientUpdater(self, policy, driver, seed)
 
     def _arguments(self, policy: Trainable, sampling: Sampling) -> dict[str, Any]:
@@ -239,7 +241,7 @@ class PolicyGradientUpdater:
                 for parts in self._schedule(batch):
                     taken.append(driver.take(parts))
                     driver.trainer.log_ratios = None  # those of the first step alone are before any change
-                apart = compared or _apart(torch.cat(ratios).float().cpu().numpy() if ratios else np.zeros(0))
+                apart = compared or _apart(self._everywhere(ratios or []))
             measured = driver.figures()
             metrics = {
                 **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
@@ -325,8 +327,15 @@ class PolicyGradientUpdater:
     def _logprobs(self, batch: Batch) -> NDArray[np.float32]:
         """`[B, L]` log-probabilities of the sampled ids under the weights the model has now."""
         driver, found = self._driver, np.zeros(batch.logprobs.shape, np.float32)
+        with driver.peers.as_one():
+            self._score(batch, found)
+        return driver.peers.total(found)
+
+    def _score(self, batch: Batch, found: NDArray[np.float32]) -> None:
+        """Put this process's rows of `_logprobs` in place."""
+        driver = self._driver
         driver.model.train(False)
-        for rows in batch.split(np.arange(len(batch.ids)), self.method.micro_rows):
+        for rows in batch.split(driver.own(np.arange(len(batch.ids))), self.method.micro_rows):
             inputs = batch.policy_gradient(rows, driver.device)
             prompt, completion = inputs["prompt_ids"], inputs["completion_ids"]
             mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
@@ -336,7 +345,11 @@ class PolicyGradientUpdater:
                 )
             width = prompt.size(1) + completion.size(1)
             found[rows, prompt.size(1) : width] = (scored * inputs["tool_mask"]).float().cpu().numpy()
-        return found
+
+    def _everywhere(self, ratios: Sequence[torch.Tensor]) -> NDArray[np.float32]:
+        """Return the log-ratios of all processes' rows in one line."""
+        own = torch.cat(list(ratios)).float().cpu().numpy() if ratios else np.zeros(0, np.float32)
+        return np.concatenate(self._driver.peers.collect(own))
 
     def _schedule(self, batch: Batch) -> list[list[Part]]:
         """Divide the rows among the optimiser steps of this call; a step without information is left out."""
@@ -355,7 +368,7 @@ class PolicyGradientUpdater:
     def _parts(self, batch: Batch, rows: Rows, *, of: Rows) -> list[Part]:
         device, items = self._driver.device, int(batch.sampled[of].sum())
         parts = []
-        for some in batch.split(rows, self.method.micro_rows):
+        for some in batch.split(self._driver.own(rows), self.method.micro_rows):
             inputs, share = batch.policy_gradient(some, device), len(some) / len(of)
             # The trainer multiplies this by the inverse share.
             inputs["num_items_in_batch"] = torch.tensor(items * share, device=device)

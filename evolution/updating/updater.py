@@ -6,6 +6,7 @@ from typing import Protocol
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
+from palaestra.evolution.updating.peers import Peers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["Trainable", "Update", "Updater"]
@@ -71,6 +72,7 @@ class Update(Protocol):
         sampling: Sampling,
         scratch: Path,
         report_to: Sequence[str] = (),
+        peers: Peers | None = None,
     ) -> Updater:
         """Begin work on a policy.
 
@@ -82,6 +84,7 @@ class Update(Protocol):
                 is the length that some losses divide by.
             scratch: Folder for what the trainer writes, such as logs for trackers.
             report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`.
+            peers: The processes that train this policy together; each begins and takes every step alike. None: alone.
 
         Raises:
             UsageError: If the policy cannot be trained.

@@ -1,0 +1,149 @@
+"""Training with several processes: the first leads the run, the others take part in every update and in nothing else.
+
+What is played, recorded, measured and shown happens once, in the first process. It tells the others what to learn from;
+each of them then does what the first one does to its own weights, on rows of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from urllib.parse import quote
+
+from palaestra.agents.episode import Episode
+from palaestra.agents.local import LocalPolicy
+from palaestra.agents.specs import load_agent
+from palaestra.envs.errors import RunError, UsageError
+from palaestra.evolution.recipe import Recipe
+from palaestra.evolution.result import Result
+from palaestra.evolution.updating.peers import Peers
+from palaestra.evolution.updating.updater import Trainable, Updater
+
+__all__ = ["SharedUpdater", "begin_together", "end_together", "refuse_engine", "take_part"]
+
+
+@dataclass(frozen=True)
+class _Begin:
+    """Load these weights and begin to learn as the recipe says."""
+
+    recipe: Recipe
+    seed: int
+    checkpoint: Path
+    version: int
+
+
+@dataclass(frozen=True)
+class _Learn:
+    """Take a step on these episodes."""
+
+    episodes: list[Episode]
+
+
+@dataclass(frozen=True)
+class _End:
+    """The run is over."""
+
+    result: Result
+
+
+class SharedUpdater:
+    """An updater of the first process, whose steps all processes take with it; see `Updater`.
+
+    Args:
+        updater: Its own.
+        policy: Whose weights it changes.
+        peers: All processes.
+    """
+
+    def __init__(self, updater: Updater, policy: Trainable, peers: Peers) -> None:
+        self._updater = updater
+        self._policy = policy
+        self._peers = peers
+
+    def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
+        """Learn together; see `Updater.step`.
+
+        Raises:
+            DivergenceError: If the processes no longer hold the same weights.
+            PeerError: If another process failed or has ended.
+        """
+        self._peers.tell(_Learn(list(episodes)))
+        metrics = self._updater.step(episodes)
+        self._peers.agree(self._policy.model)
+        return metrics
+
+    def save(self, directory: Path) -> None:
+        """See `Updater.save`."""
+        self._updater.save(directory)
+
+    def load(self, directory: Path) -> None:
+        """See `Updater.load`."""
+        self._updater.load(directory)
+
+
+def begin_together(peers: Peers, recipe: Recipe, seed: int, checkpoint: Path, policy: LocalPolicy) -> None:
+    """Let the others load the checkpoint whose weights `policy` has now.
+
+    Raises:
+        PeerError: If one of them cannot.
+        DivergenceError: If what one loaded is not what this process has.
+    """
+    if peers.size > 1:
+        peers.tell(_Begin(recipe, seed, checkpoint.resolve(), policy.version))
+        with peers.as_one():
+            pass
+        peers.agree(policy.model)
+
+
+def end_together(peers: Peers, result: Result) -> None:
+    """Send the others home."""
+    if peers.size > 1:
+        peers.tell(_End(result))
+
+
+def refuse_engine(peers: Peers, engine: str) -> None:
+    """Raise `UsageError` if an engine is to sample in a process that others train with."""
+    if engine and peers.size > 1:
+        raise UsageError(
+            f"--engine {engine} takes the process group that {peers.size} processes train in for its own. Leave it "
+            "out, or train in one process."
+        )
+
+
+def take_part(peers: Peers) -> Result:
+    """Do what the first process tells until the run is over, and return its result.
+
+    Raises:
+        PeerError: If another process failed or has ended.
+        RunError: If this process does not see the run's directory.
+    """
+    begin = cast(_Begin, peers.hear())
+    with peers.as_one():
+        policy, updater = _begin(begin, peers)
+    peers.agree(policy.model)
+    while isinstance(said := peers.hear(), _Learn):
+        updater.step(said.episodes)
+        peers.agree(policy.model)
+    return cast(_End, said).result
+
+
+def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater]:
+    if not begin.checkpoint.is_dir():
+        raise RunError(
+            f"Process {peers.rank} sees no {begin.checkpoint}. All processes read the run's checkpoints: let --run lie "
+            "on a file system that every machine mounts at the same place."
+        )
+    sampling = begin.recipe.acquire.sampling
+    policy = load_agent(f"local:{quote(str(begin.checkpoint))}", sampling=sampling, trainable=True).policy
+    assert isinstance(policy, LocalPolicy)
+    updater = begin.recipe.update.start(
+        policy,
+        seed=begin.seed,
+        planned_steps=begin.recipe.steps,
+        sampling=sampling,
+        scratch=begin.checkpoint.parent.parent / "scratch",
+        peers=peers,
+    )
+    updater.load(begin.checkpoint)
+    policy.version = begin.version
+    return policy, updater
