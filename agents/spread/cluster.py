@@ -1,11 +1,14 @@
 """Ray, where it is installed: a cluster to work in, found or begun."""
 
 import os
+import socket
 from types import ModuleType
 
 from palaestra.envs.errors import InfrastructureError, UsageError
 
 __all__ = ["connect", "load_ray", "room"]
+
+_KNOCK_SECONDS = 10.0
 
 
 def load_ray() -> ModuleType:
@@ -42,8 +45,9 @@ def connect(address: str) -> bool:
     found = address or os.environ.get("RAY_ADDRESS", "")
     begun = {} if found else {"include_dashboard": False}
     try:
+        _knock(found)
         ray.init(address=found or None, log_to_driver=False, logging_level="warning", **begun)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]
         if found:
             raise UsageError(
@@ -52,6 +56,13 @@ def connect(address: str) -> bool:
             ) from error
         raise InfrastructureError(f"Ray could not begin a cluster on this machine: {reason}") from error
     return True
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` if nobody is at a host and port; Ray itself tries for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdecimal() and "//" not in address:
+        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_SECONDS).close()
 
 
 def room(cpus: float, gpus: float) -> int:

@@ -3,6 +3,7 @@
 import pickle
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -161,7 +162,10 @@ class Posts:
 
     def _dismiss(self, post: _Post) -> None:
         self._posts.remove(post)
-        self._ray.kill(post.actor)
+        # Without a connection any more the actor is gone, and asking for it would make a new one.
+        if self._ray.is_initialized():
+            with suppress(self._ray.exceptions.RayError):
+                self._ray.kill(post.actor)
 
     def _refuse_waiting_for_ever(self) -> None:
         if any(post.ready for post in self._posts):

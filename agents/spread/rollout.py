@@ -112,8 +112,7 @@ class SpreadRollout(Rollout):
         self._sent = _Sent()
 
     def _spread_out(self, assignments: Iterable[Assignment], ended: Callable[[int, Episode], None]) -> None:
-        posts = self._posts()
-        order = self._order()
+        posts, order = self._posts(), self._order()
 
         def give_up(position: int, assignment: Assignment, reason: str) -> None:
             ended(position, self._lost(assignment, reason))
