@@ -75,6 +75,12 @@ def raises(number: int, share: float) -> bool:
     return number * 7 % 20 < 20 * share
 
 
+class Instant(Lossy):
+    """The same, called inline, so that what is played side by side does not depend on timing."""
+
+    metadata = TextEnv.metadata
+
+
 class Begun(NamedTuple):
     """An episode that has begun somewhere."""
 
@@ -90,3 +96,4 @@ def begun(log: Path) -> list[Begun]:
 
 
 gymnasium.register("lossy/World-v0", entry_point=Lossy)
+gymnasium.register("lossy/Instant-v0", entry_point=Instant)
