@@ -28,7 +28,7 @@ TASKS: list[dict[str, Any]] = [
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    with local_cluster(2, modules=Path(__file__).parent) as cluster:
+    with local_cluster(2) as cluster:
         connect(cluster.address)
         yield cluster
 
@@ -76,20 +76,18 @@ def test_verdicts_are_those_of_one_process_though_whoever_judges_is_killed(
     assert judge(*common, here) == 0
     assert verdicts(there) == verdicts(here)
     assert len(verdicts(there)) == 400
-    assert {row["status"] for row in verdicts(there)} == {"correct", "wrong", "partial"}
-
-
-def _deadly(chunk: list[Reply]) -> bytes:
-    """Judge, but let one reply kill the process."""
-    if any(reply.text == "deadly" for reply in chunk):
-        os.kill(os.getpid(), signal.SIGKILL)
-    right = Judgement(Verdict(1.0, Status.CORRECT), 0.0)
-    return pickle.dumps([Judged(reply.line, reply.task.id, right) for reply in chunk])
+    assert {row["status"] for row in verdicts(there)} == {"correct", "wrong"}
 
 
 @pytest.mark.slow
 def test_a_reply_that_kills_whoever_judges_it_is_no_reward_and_takes_no_other_with_it(cluster: Any) -> None:
-    task = load_ray().remote(_deadly).options(num_cpus=0.5, max_retries=1)
+    def deadly(chunk: list[Reply]) -> bytes:
+        if any(reply.text == "deadly" for reply in chunk):
+            os.kill(os.getpid(), signal.SIGKILL)
+        right = Judgement(Verdict(1.0, Status.CORRECT), 0.0)
+        return pickle.dumps([Judged(reply.line, reply.task.id, right) for reply in chunk])
+
+    task = load_ray().remote(deadly).options(num_cpus=0.5, max_retries=1)
     said = [Reply(line, Task("t", "?"), "deadly" if line == 40 else "fine") for line in range(1, 101)]
     found = list(spread_judging._in_order(iter(said), task.remote, 4))
     assert [judged.line for judged in found] == list(range(1, 101))
