@@ -1,7 +1,9 @@
 """A Ray cluster of several nodes on this machine."""
 
 import os
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,3 +40,14 @@ def local_cluster(nodes: int, cpus: int = 2, modules: Path | None = None) -> Ite
             del os.environ["PYTHONPATH"]
         else:
             os.environ["PYTHONPATH"] = before
+
+
+def when(condition: Callable[[], bool], act: Callable[[], object]) -> None:
+    """Do something from outside, once it is time."""
+
+    def watch() -> None:
+        while not condition():
+            time.sleep(0.005)
+        act()
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -8,7 +8,7 @@ from pathlib import Path
 import lossy_worlds
 import pytest
 import torch
-from local_cluster import local_cluster
+from local_cluster import local_cluster, when
 from lossy_worlds import TASKS, begun
 from palaestra.agents.language import LanguageAgent
 from palaestra.agents.policy import Sampling
@@ -120,22 +120,20 @@ def test_a_node_and_an_outpost_lost_from_outside(cluster, spread_over, tmp_path)
     """One process is killed while it plays, then a whole node is."""
     extra = cluster.add_node(num_cpus=2, object_store_memory=80 * 2**20)
     rollout = spread_over(RandomAgent(), actors=4, batch=5)
-    ended = []
-
-    def interfere(episode):
-        ended.append(episode.id)
-        if len(ended) == 10:
-            os.kill(begun(tmp_path)[-1].process, signal.SIGKILL)
-        if len(ended) == 40:
-            cluster.remove_node(extra, allow_graceful=False)
-
-    played = lossy(150, seconds=0.05, log=tmp_path)
-    episodes = rollout.play(played, interfere)
+    warm, log, ended = tmp_path / "warm", tmp_path / "log", []
+    for folder in (warm, log):
+        folder.mkdir()
+    while len({one.process for one in begun(warm)}) < 4:
+        rollout.play(lossy(40, seconds=0.05, log=warm))
+    when(lambda: len(begun(log)) > 20, lambda: os.kill(begun(log)[-1].process, signal.SIGKILL))
+    when(lambda: len(begun(log)) > 50, lambda: cluster.remove_node(extra, allow_graceful=False))
+    played = lossy(100, seconds=0.2, log=log)
+    episodes = rollout.play(played, lambda episode: ended.append(episode.id))
+    assert len(begun(log)) > 100  # some were replayed
     assert all(e.valid for e in episodes)
     assert [e.id for e in episodes] == [a.id for a in played]
     assert Counter(ended) == Counter(a.id for a in played)
     assert digests(episodes) == digests(Rollout(RandomAgent()).play(played))
-    assert len(begun(tmp_path)) > 2 * 150  # here and there, and some were replayed
 
 
 def test_a_service_that_refuses_stops_everything_and_the_next_call_plays(scripted):

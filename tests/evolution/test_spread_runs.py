@@ -4,17 +4,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import lossy_worlds
 import pytest
 from ahead_runs import newborn_policy, settings
-from local_cluster import MEMORY, local_cluster
+from local_cluster import MEMORY, local_cluster, when
 from lossy_worlds import begun, raises
 from palaestra.agents.episode import Episode
 from palaestra.agents.http.agent import HttpAgent
@@ -103,17 +102,6 @@ def test_a_killed_run_goes_on_on_the_cluster_it_was_begun_on(tmp_path: Path, new
     assert [e.digest() for e in lived(place)] == [e.digest() for e in lived(tmp_path / "whole")]
 
 
-def when(condition: Callable[[], bool], act: Callable[[], object]) -> None:
-    """Do something from outside, once it is time."""
-
-    def watch() -> None:
-        while not condition():
-            time.sleep(0.005)
-        act()
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 @pytest.mark.slow
 def test_chaos_an_outpost_and_a_node_die_and_worlds_fail_and_dawdle(tmp_path: Path, newborn: str, cluster: Any) -> None:
     extra = cluster.add_node(num_cpus=2, object_store_memory=MEMORY)
@@ -132,7 +120,7 @@ def test_chaos_an_outpost_and_a_node_die_and_worlds_fail_and_dawdle(tmp_path: Pa
     # The first evaluation plays 40 episodes, every step 64.
     when(lambda: len(begun(log)) > 70, kill_an_outpost)
     when(lambda: len(begun(log)) > 170, remove_a_node)
-    world = f"{LOSSY}?seconds=0.02&late=0.05&raising=0.1&log={log}"
+    world = f"{LOSSY}?seconds=0.05&late=0.05&raising=0.1&log={log}"
     sizes = {"acquire__groups": 16, "acquire__rounds": 1, "acquire__attempts": 4, "evaluate__tasks": 40}
     result = run(place, newborn, world, "ray?actors=4&cpus=0.25&batch=8", steps=steps, **sizes)
     episodes = lived(place)
