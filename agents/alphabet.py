@@ -1,4 +1,4 @@
-"""The nursery's tokenizer: one token a character, one a role, and a chat template; a word that is often said may be one.
+"""The nursery's tokenizer: one token a character, one a role, and a chat template; frequent words may be one token too.
 
 A model of two layers has to read a cell of a board as one token: what stands in it, and where, is then in one place.
 """

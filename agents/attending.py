@@ -44,6 +44,11 @@ class Meter:
             if self._going_on[kind] == 0:
                 self._seconds[kind] += time.perf_counter()
 
+    def add(self, kind: str, seconds: float) -> None:
+        """Count what was measured elsewhere."""
+        with self._lock:
+            self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
+
     @contextmanager
     def __call__(self, kind: str) -> Iterator[None]:
         """Measure what is done inside."""

@@ -62,6 +62,10 @@ class Renderer:
             self._template = ("{{- bos_token -}}" if starts else "") + _PLAIN_TEMPLATE
         self.opening = lru_cache(_OPENINGS_KEPT)(self._opening)
 
+    def __reduce__(self) -> tuple[type["Renderer"], tuple[PreTrainedTokenizerBase]]:
+        """Travel without the openings that were rendered."""
+        return Renderer, (self.tokenizer,)
+
     def _opening(self, messages: tuple[Message, ...]) -> tuple[str, IntArray]:
         """Return the text and the ids with which a conversation begins, up to where the assistant speaks."""
         text = self.text(messages)

@@ -154,6 +154,9 @@ class Rollout:
         with self.attendant() as attendant:
             Drive(one_after_another, self.in_flight, 1).run(range(self.in_flight))
 
+    def close(self) -> None:
+        """Give back what is held beyond this process: nothing, here."""
+
     @contextmanager
     def attendant(self) -> Iterator[Attendant]:
         """Open what `live` needs, for a drive of one's own."""

@@ -11,6 +11,7 @@ from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError
 from palaestra.evolution.acquisition.source import played_ahead
 from palaestra.evolution.engine import check_engine
+from palaestra.evolution.executor import check_executor
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, describe
@@ -50,6 +51,7 @@ def evolve(
     report_to: Sequence[str] = (),
     staleness: int = 0,
     engine: str = "",
+    executor: str = "",
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
@@ -66,6 +68,7 @@ def evolve(
         command: The command line, for the record.
         settings: What was changed of the recipe that its name stands for; needed to resume.
         engine: Who samples, see `palaestra.evolution.engine`; nothing for the policy itself.
+        executor: Where episodes are played, see `palaestra.evolution.executor`; nothing for this process.
         report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
         staleness: 0 plays and learns in turn. Above, experience is played while the policy learns, and none is learned
             from whose oldest token is more versions behind: 1 is one step off, more is fully asynchronous.
@@ -76,6 +79,7 @@ def evolve(
         PeerError: If another process that trains with this one failed or has ended.
     """
     check_engine(engine)
+    check_executor(executor, recipe.acquire, staleness=staleness, engine=engine)
     refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.evaluated:
         recipe.acquire.require(env)
@@ -93,6 +97,7 @@ def evolve(
         "report_to": list(report_to),
         "staleness": staleness,
         "engine": engine,
+        "executor": executor,
     }
     with Peers.join() as peers:
         refuse_engine(peers, engine)

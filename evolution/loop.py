@@ -15,12 +15,12 @@ from pathlib import Path
 from palaestra.agents.agent import Agent
 from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
-from palaestra.agents.rollout import Rollout
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.acquisition.ahead import Ahead
 from palaestra.evolution.acquisition.source import AtOnce, Source, played_ahead
 from palaestra.evolution.engine import Sampler
 from palaestra.evolution.evaluation.record import Evaluation
+from palaestra.evolution.executor import rollout_on
 from palaestra.evolution.league import League, learn_of
 from palaestra.evolution.pace import refuse_stale
 from palaestra.evolution.recipe import Recipe
@@ -73,7 +73,8 @@ class Loop:
         # After the trainer, which would take an engine's process group for its own. Earlier runs do not name any.
         self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
         league = League(run.directory / "league", trust_remote_code=self.policy.trust_remote_code)
-        self.yard = Yard(Rollout(self.sampler.agent), run.config["seed"], league, learner=self.policy)
+        rollout = rollout_on(run.config.get("executor", ""), self.sampler.agent)
+        self.yard = Yard(rollout, run.config["seed"], league, learner=self.policy)
         # What the run was begun with; runs of earlier versions do not say it.
         self.staleness: int = run.config.get("staleness", 0)
         self.source: Source = AtOnce(recipe.acquire, self.yard)
@@ -92,6 +93,7 @@ class Loop:
                 self.turn(state)
         finally:
             self.source.close()
+            self.yard.rollout.close()
             self.sampler.close()
         return self.finish(state)
 

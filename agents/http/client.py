@@ -26,7 +26,7 @@ from palaestra.agents.http.wire import (
     read_answer,
     read_complaint,
 )
-from palaestra.envs.errors import InfrastructureError, RefusedError
+from palaestra.envs.errors import InfrastructureError, RefusedError, UsageError
 
 __all__ = ["Client"]
 
@@ -73,6 +73,19 @@ class Client:
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __reduce__(self) -> "tuple[type[Client], tuple[Endpoint]]":
+        """Travel without the key, which each process reads from its own environment.
+
+        Raises:
+            UsageError: If there is a budget: clients apart do not know what the others spend.
+        """
+        if self.endpoint.budget is not None:
+            raise UsageError(
+                f"{self.endpoint.model} has a budget of {self.endpoint.budget:g}, which nobody keeps over several "
+                "processes: leave it out, or play in this process."
+            )
+        return Client, (self.endpoint,)
 
     def ask(self, question: Question) -> Answering:
         """Begin to ask; returns at once.

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -78,6 +78,14 @@ def evolve(
             metavar="SPEC", help="Who samples: vllm, or vllm?dtype=float32.", show_default="the policy that learns"
         ),
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Where episodes are played: ray, or ray?address=HOST:PORT&actors=8&cpus=2&gpus=1.",
+            show_default="this process",
+        ),
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
     set: Annotated[
@@ -104,7 +112,8 @@ def evolve(
             objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
             begin = partial(_begin, seed=seed, directory=run, report_to=report_to or [])
             learner = policy or _newborn(ladder[0])
-            result = begin(recipe, settings, objective, learner, staleness=staleness, engine=engine or "")
+            work = {"staleness": staleness, "engine": engine or "", "executor": executor or ""}
+            result = begin(recipe, settings, objective, learner, work)
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None
     if result is not None:
@@ -144,19 +153,18 @@ def _begin(
     settings: dict[str, object],
     objective: Objective,
     policy: str,
+    work: dict[str, Any],
     *,
     seed: int,
     directory: Path | None,
     report_to: list[str],
-    staleness: int,
-    engine: str,
 ) -> Result | None:
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
     build_each(objective.evaluated)
     chosen = find_recipe(recipe, settings)
     from palaestra.evolution.evolve import evolve
 
-    work = partial(
+    begun = partial(
         evolve,
         chosen,
         objective=objective,
@@ -166,10 +174,9 @@ def _begin(
         command=("palaestra", *sys.argv[1:]),
         settings=settings,
         report_to=report_to,
-        staleness=staleness,
-        engine=engine,
+        **work,
     )
-    return _watched(work, f"palaestra evolve {recipe} · {objective.env}")
+    return _watched(begun, f"palaestra evolve {recipe} · {objective.env}")
 
 
 def _resume(directory: Path) -> Result | None:

@@ -4,21 +4,19 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from math import isnan
 from pathlib import Path
-from threading import BoundedSemaphore
 from typing import IO, Annotated, Any
 
 import typer
 from palaestra.envs.errors import BadRowError, UsageError
-from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status
 from palaestra.evolution.cli.configuration import ConfigFile
-from palaestra.evolution.cli.judge_files import is_code, read_replies, read_tasks
+from palaestra.evolution.cli.judge_files import read_replies, read_tasks
 from palaestra.evolution.cli.output import STANDARD_OUTPUT, check_writable, console_for
 from palaestra.evolution.durable import dump_json
-from palaestra.evolution.evaluation.judging import Judged, Judgement, Tally, judge_in_order
+from palaestra.evolution.evaluation.judges import Needs, is_code, open_judges
+from palaestra.evolution.evaluation.judging import Judged, Reply, Tally, judge_in_order
 from palaestra.evolution.report.words import bounds, share
 from rich import box
 from rich.console import Console
@@ -29,8 +27,6 @@ __all__ = ["judge"]
 
 # Beyond so many, bad lines are only counted.
 _SHOWN = 20
-# One program runs and the next is at hand; an interruption waits for no more than these.
-_THREADS_PER_WORKER = 2
 
 
 def judge(
@@ -60,6 +56,14 @@ def judge(
     require_isolation: Annotated[
         bool, typer.Option("--require-isolation", help="Refuse to run programs when a layer of isolation is missing.")
     ] = False,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Where to judge: ray, or ray?address=HOST:PORT&cpus=4; --workers is then that of one machine's task.",
+            show_default="this process",
+        ),
+    ] = None,
     _config: ConfigFile = None,
 ) -> None:
     """Judge replies to tasks: programs against tests, answers in mathematics against the right ones.
@@ -77,9 +81,10 @@ def judge(
     began = time.perf_counter()
     with ExitStack() as stack:
         out = stack.enter_context(_opened(json))
-        judges = stack.enter_context(_judges(known.values(), workers, timeout, package or [], require_isolation))
+        needs = Needs(workers, timeout, tuple(package or ()), require_isolation, not all(map(is_code, known.values())))
+        judge_all = stack.enter_context(_judging(needs, executor or ""))
         show = stack.enter_context(_progress(console, tally))
-        for judged in judge_in_order(stream, judges.judge, judges.threads):
+        for judged in judge_all(stream):
             tally.add(judged)
             _put(out, judged)
             show()
@@ -90,52 +95,17 @@ def judge(
         raise typer.Exit(1)
 
 
-@dataclass(frozen=True)
-class _Judges:
-    """Calls the judge of a task's shape.
-
-    Attributes:
-        judge: Judges one reply.
-        threads: How many may call it at once.
-    """
-
-    judge: Callable[[Task, str], Judgement]
-    threads: int
-
-
 @contextmanager
-def _judges(
-    tasks: Iterable[Task], workers: int | None, timeout: float | None, packages: list[str], require_isolation: bool
-) -> Iterator[_Judges]:
-    """Make the judges that the tasks need; they and their processes end with the context."""
-    # Imported late: asking for help should not pay for judges.
-    from palaestra.envs.code.judge import CodeJudge
-    from palaestra.envs.math.judge import MathJudge
-    from palaestra.envs.math.library import Library
-    from palaestra.envs.sandbox import Limits, Sandbox
+def _judging(needs: Needs, executor: str) -> Iterator[Callable[[Iterable[Reply]], Iterator[Judged]]]:
+    """Have judges here or elsewhere; they and their processes end with the context."""
+    if executor:
+        from palaestra.evolution.evaluation.spread_judging import spread_judging
 
-    limits = None if timeout is None else Limits(cpu_seconds=timeout, wall_seconds=2 * timeout)
-    with ExitStack() as stack:
-        sandbox = stack.enter_context(Sandbox(workers, packages=packages, require_isolation=require_isolation))
-        if require_isolation:
-            _ = sandbox.layers  # starts a worker, which raises when a layer is missing: before the first verdict
-        code = CodeJudge(sandbox, limits=limits)
-        math = MathJudge(timeout or MathJudge.seconds)
-        if not all(map(is_code, tasks)):
-            math = replace(math, library=stack.enter_context(Library(workers)))
-        # The clock of a comparison starts when its turn has come.
-        places = BoundedSemaphore(sandbox.workers)
-
-        def judged(task: Task, reply: str) -> Judgement:
-            if is_code(task):
-                report = code.examine(task, reply)
-                return Judgement(report.verdict, report.seconds)
-            with places:
-                began = time.perf_counter()
-                verdict = math(task, reply)
-                return Judgement(verdict, time.perf_counter() - began)
-
-        yield _Judges(judged, _THREADS_PER_WORKER * sandbox.workers)
+        with spread_judging(needs, executor) as judge_there:
+            yield judge_there
+        return
+    with open_judges(needs) as judges:
+        yield lambda replies: judge_in_order(replies, judges.judge, judges.threads)
 
 
 class _BadLines:

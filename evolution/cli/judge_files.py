@@ -12,17 +12,12 @@ from palaestra.envs.sources import Row, question_task, read_rows
 from palaestra.envs.task import Task
 from palaestra.evolution.evaluation.judging import Reply
 
-__all__ = ["Report", "is_code", "read_replies", "read_tasks"]
+__all__ = ["Report", "read_replies", "read_tasks"]
 
 Report: TypeAlias = Callable[[BadRowError], None]
 """Told of every bad line."""
 
 _CODE_FIELDS = ("test", "entry_point", "test_list")
-
-
-def is_code(task: Task) -> bool:
-    """Whether a program is asked for, rather than an answer."""
-    return isinstance(task.reference, Mapping)
 
 
 def read_tasks(source: str, report: Report) -> dict[str, Task]:

@@ -1,0 +1,182 @@
+"""Outposts as Ray actors: placed over the nodes, handed batches, replaced when they die."""
+
+import pickle
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from palaestra.agents.episode import Episode
+from palaestra.agents.rollout import Assignment
+from palaestra.agents.spread.cluster import load_ray, room
+from palaestra.agents.spread.ledger import MOST_TRIES, Batch, Ledger
+from palaestra.agents.spread.outpost import Order, Outpost
+from palaestra.agents.spread.settings import Spread
+from palaestra.envs.errors import InfrastructureError
+
+__all__ = ["Posts", "Work"]
+
+# As long as no outpost is ready and none can be placed. A model of several GB takes a while to load.
+START_SECONDS = 600.0
+# So many that were lost one after another before they could play: something is wrong with all of them.
+MOST_FAILED_STARTS = 5
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(eq=False, slots=True)
+class _Post:
+    """An actor; `waiting` is what it was last asked, None when it is free."""
+
+    name: str
+    actor: Any
+    waiting: Any
+    ready: bool = False
+    batch: Batch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done, and who is told of it.
+
+    Attributes:
+        ledger: What to play.
+        order: Makes an order of assignments.
+        accept: Told of each episode that counts, with its position.
+        give_up: Told of each assignment that is given up, with its position and the reason.
+        spent: Told of the seconds in which an outpost's policy and worlds were at work.
+    """
+
+    ledger: Ledger
+    order: Callable[[tuple[Assignment, ...]], Order]
+    accept: Callable[[int, Episode], None]
+    give_up: Callable[[int, Assignment, str], None]
+    spent: Callable[[dict[str, float]], None]
+
+
+class Posts:
+    """The outposts of a rollout; nothing is started before there is work.
+
+    Args:
+        spread: How many, and what each is given.
+        saved: Reference to the policy they load, in a list; empty for none.
+        make: Packed; builds environments.
+    """
+
+    def __init__(self, spread: Spread, saved: list[Any], make: bytes) -> None:
+        self._ray = load_ray()
+        self._spread = spread
+        self._opening = saved, make
+        self.count = spread.actors or room(spread.cpus, spread.gpus)
+        self._posts: list[_Post] = []
+        self._names = count()
+        self._failed_starts = 0
+        self._reason = ""
+        self._unable_since: float | None = None
+
+    def do(self, work: Work) -> None:
+        """Play everything in a ledger.
+
+        Raises:
+            InfrastructureError: If no outpost can be started.
+            Exception: What an outpost's own work raises: see `Outpost`.
+        """
+        self._unable_since = None
+        try:
+            while True:
+                self._staff()
+                self._hand_out(work)
+                if work.ledger.done:
+                    return
+                self._wait(work)
+        finally:
+            # After an error or an interruption nobody waits for what is being played.
+            for post in [post for post in self._posts if post.batch is not None]:
+                self._dismiss(post)
+
+    def close(self) -> None:
+        """Let all outposts go."""
+        for post in list(self._posts):
+            self._dismiss(post)
+
+    def _staff(self) -> None:
+        """Have as many outposts as there should be, those that are starting included."""
+        kind = self._ray.remote(Outpost)
+        while len(self._posts) < self.count:
+            # Placed where there is room, spread over the nodes. Ray restarts none: the ledger must know of every loss.
+            placed = {"num_cpus": self._spread.cpus, "num_gpus": self._spread.gpus, "scheduling_strategy": "SPREAD"}
+            actor = kind.options(max_restarts=0, max_task_retries=0, **placed).remote(self._ray.get)
+            self._posts.append(_Post(f"outpost {next(self._names)}", actor, actor.open.remote(*self._opening)))
+
+    def _hand_out(self, work: Work) -> None:
+        for post in self._posts:
+            if post.waiting is None and (batch := work.ledger.hand(post.name)) is not None:
+                order = work.order(tuple(entry.assignment for entry in batch.entries))
+                post.batch, post.waiting = batch, post.actor.play.remote(order)
+
+    def _wait(self, work: Work) -> None:
+        """Wait until an outpost has something to say, and hear it."""
+        waiting = {post.waiting: post for post in self._posts if post.waiting is not None}
+        said, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_LOOK_SECONDS)
+        for reference in said:
+            self._hear(waiting[reference], work)
+        self._refuse_waiting_for_ever()
+
+    def _hear(self, post: _Post, work: Work) -> None:
+        errors = self._ray.exceptions
+        try:
+            answer = self._ray.get(post.waiting)
+        except errors.RayTaskError as error:
+            if not isinstance(error.cause, errors.RayError):
+                raise (error.cause if isinstance(error.cause, Exception) else error) from error
+            self._lose(post, work, error.cause)
+        except errors.RayError as error:
+            self._lose(post, work, error)
+        else:
+            post.waiting = None
+            if post.batch is None:
+                post.ready, self._failed_starts = True, 0
+                return
+            batch, post.batch = post.batch, None
+            episodes, seconds = pickle.loads(answer)
+            work.spent(seconds)
+            for position, episode in work.ledger.accept(post.name, batch.number, episodes):
+                work.accept(position, episode)
+
+    def _lose(self, post: _Post, work: Work, error: Exception) -> None:
+        """An outpost is gone, or must be taken for gone: another may not be given what it still might play."""
+        reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
+        self._dismiss(post)
+        if not post.ready:
+            self._failed_starts, self._reason = self._failed_starts + 1, reason
+            if self._failed_starts >= MOST_FAILED_STARTS:
+                raise InfrastructureError(
+                    f"{self._failed_starts} outposts one after another were lost before they could play; the last: "
+                    f"{reason} Look into Ray's logs on that machine; is there memory for a copy of the policy?"
+                )
+        for position, assignment in work.ledger.lose(post.name):
+            work.give_up(
+                position, assignment, f"{MOST_TRIES} outposts were lost while playing this; the last: {reason}"
+            )
+
+    def _dismiss(self, post: _Post) -> None:
+        self._posts.remove(post)
+        # Without a connection any more the actor is gone, and asking for it would make a new one.
+        if self._ray.is_initialized():
+            with suppress(self._ray.exceptions.RayError):
+                self._ray.kill(post.actor)
+
+    def _refuse_waiting_for_ever(self) -> None:
+        if any(post.ready for post in self._posts):
+            self._unable_since = None
+            return
+        now = time.monotonic()
+        self._unable_since = self._unable_since or now
+        if now - self._unable_since > START_SECONDS:
+            wanted, free = self._spread, self._ray.available_resources()
+            raise InfrastructureError(
+                f"No outpost became ready within {START_SECONDS:g} s. Each needs {wanted.cpus:g} processors and "
+                f"{wanted.gpus:g} GPUs on one machine; free in the whole cluster are {free.get('CPU', 0):g} and "
+                f"{free.get('GPU', 0):g}. {self._reason}"
+            )
