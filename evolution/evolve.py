@@ -9,7 +9,8 @@ from urllib.parse import quote
 from palaestra.agents.specs import load_agent, refuse_untrainable
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
-from palaestra.envs.errors import PalaestraError, RunError
+from palaestra.envs.errors import PalaestraError, RunError, UsageError
+from palaestra.evolution.acquisition.in_turn import AcquireInTurn
 from palaestra.evolution.acquisition.source import played_ahead
 from palaestra.evolution.engine import check_engine
 from palaestra.evolution.loop import Loop
@@ -19,6 +20,7 @@ from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState, objective_from_json
+from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.view import Phase, View
 
 __all__ = ["Interrupted", "evolve", "resume"]
@@ -71,6 +73,7 @@ def evolve(
         UsageError: If policy, environment and recipe do not fit.
     """
     check_engine(engine)
+    _check_turns(recipe)
     refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.evaluated:
         recipe.acquire.require(env)
@@ -91,6 +94,18 @@ def evolve(
     }
     with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
         return _run(run, recipe, view)
+
+
+def _check_turns(recipe: Recipe) -> None:
+    """Refuse stages of which acquisition and update would not begin at the same step."""
+    acquire, update = recipe.acquire, recipe.update
+    if not isinstance(acquire, AcquireInTurn) or not isinstance(update, UpdateInTurn):
+        return
+    if acquire.steps[:-1] != update.steps[:-1]:
+        raise UsageError(
+            f"The stages of {recipe.name!r} must begin together: acquire.steps is {list(acquire.steps)} and "
+            f"update.steps {list(update.steps)}. Set both alike."
+        )
 
 
 def _identity(env: str) -> str:
