@@ -23,7 +23,7 @@ class Verify(QuestionEnv):
 
     Each sum is a task, and with most comes a task of judging an answer to it: the right one half of the time, else the
     one without carries or one that is off by 1 or 10. Reward 1 for the right number or word, else 0. A sum that is held
-    out is judged in held-out tasks alone, so that no judgement gives its answer away; what would break that is left out.
+    out is judged in held-out tasks alone, so that no judgement gives its answer away; the rest is left out.
 
     Args:
         level: A step of `arithmetic`'s `LEVELS`; 2, the default, is the sum of two numbers up to 99.

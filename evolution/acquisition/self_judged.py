@@ -1,4 +1,4 @@
-"""Acquire by judging oneself: the policy attempts tasks, then is asked about its own replies, and that is the reward."""
+"""Acquire by judging oneself: the policy is asked about its own replies, and what it says is their reward."""
 
 import re
 from collections.abc import Sequence

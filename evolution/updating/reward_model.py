@@ -52,7 +52,7 @@ class RewardModel:
 
     pairs: Pairs = EveryPair()  # noqa: RUF009 (frozen and without state)
     noise: float = 0.0
-    kept_back: float = 0.1
+    kept_back: float = 0.2
     learning_rate: float | None = None
     epochs: int = 1
     batch_pairs: int = 64
@@ -99,8 +99,8 @@ class RewardModelUpdater:
 
         Returns:
             `loss`, `grad_norm`, `learning_rate`: means over optimiser steps; `accuracy`, the share of pairs kept back
-            in which the truly better episode scores higher after the step, `pairs` learned from, `pairs_kept_back`,
-            `rows`, `tokens`, `optimiser_steps`, `seconds`.
+            in which the truly better episode scores higher after the step, where there are any; `pairs` learned from,
+            `pairs_kept_back`, `rows`, `tokens`, `optimiser_steps`, `seconds`.
         """
         begin, method = perf_counter(), self.method
         valid = [episode for episode in episodes if episode.valid and episode.tokens]
@@ -120,7 +120,7 @@ class RewardModelUpdater:
         self.policy.version += 1
         return {
             **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
-            "accuracy": float((scores[tested[:, 0]] > scores[tested[:, 1]]).mean()) if len(tested) else 0.0,
+            **({"accuracy": float((scores[tested[:, 0]] > scores[tested[:, 1]]).mean())} if len(tested) else {}),
             "pairs": float(len(learned)),
             "pairs_kept_back": float(len(tested)),
             "rows": float(len(batch.ids)),

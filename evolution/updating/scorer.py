@@ -87,11 +87,11 @@ class ScorerTraining:
     @torch.no_grad()
     def score(self, batch: Batch) -> NDArray[np.float64]:
         """Return `[B, L]` scores of all rows, each of the row up to its id; 0 after a row's end."""
-        found = np.zeros(batch.ids.shape)
+        found = np.zeros((len(batch.ids), batch.ids.shape[1]))
         for rows in batch.split(np.arange(len(batch.ids)), self._micro_rows) if len(batch.ids) else []:
             scores = self.scores_of(batch, rows).double().cpu().numpy()
             found[rows, : int(batch.lengths[rows].max())] = scores
-        return np.where(np.arange(found.shape[1]) < batch.lengths[:, None], found, 0.0)
+        return np.where(np.arange(batch.ids.shape[1]) < batch.lengths[:, None], found, 0.0)
 
     def take(self, losses: Iterable[torch.Tensor]) -> Taken:
         """Take one optimiser step on the sum of some losses; each is computed when its turn has come.
