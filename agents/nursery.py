@@ -177,11 +177,13 @@ class _Curriculum(NamedTuple):
         right: Every training task, solved; in a world that tells all, a lesson an action.
         slips: The same tasks as a careless demonstrator does them; None in a world that knows no slips.
         odds: `[N]` how probable what the agent says in each lesson is from one who knows the ways of the world.
+        probed: `[N]` whether a lesson may be in the probe: where slips are known, one in which somebody could slip.
     """
 
     right: _Lessons
     slips: _Lessons | None
     odds: torch.Tensor
+    probed: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
@@ -197,7 +199,8 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
         # Of what a game's moves were worth together, each has its share.
         odds = [p ** (1 / (len(turns) - 1)) for turns, p in zip(right, odds, strict=True) for _ in turns[1:]]
         right = [[move] for turns in right for move in turns[:-1]]
-        return _Curriculum(_fitted(env, right, positions), None, torch.tensor(odds, dtype=torch.float64))
+        told = torch.tensor(odds, dtype=torch.float64)
+        return _Curriculum(_fitted(env, right, positions), None, told, np.ones(len(right), np.bool_))
     missteps = [env.slip(task) for task in tasks]
     slips = [
         right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
@@ -205,8 +208,10 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
     ]
     both = _fitted(env, [*right, *slips], positions)
     taught, slipped = both[torch.arange(len(tasks))], both[torch.arange(len(tasks), 2 * len(tasks))]
-    known = any(misstep is not None for misstep in missteps)
-    return _Curriculum(taught, slipped if known else None, torch.tensor(odds, dtype=torch.float64))
+    slippery = np.array([misstep is not None for misstep in missteps])
+    known = bool(slippery.any())
+    probed = slippery if known else np.ones(len(tasks), np.bool_)
+    return _Curriculum(taught, slipped if known else None, torch.tensor(odds, dtype=torch.float64), probed)
 
 
 def _fitted(env: TextEnv, dialogues: Sequence[Sequence[tuple[str, str]]], positions: int) -> _Lessons:
@@ -262,14 +267,15 @@ def _new_model(plan: Plan, seed: int) -> PreTrainedModel:
 def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> PreTrainedModel:
     """Pre-train until enough of the skill is there: see the module for what that means."""
     train = list(env.tasks.split().train)
-    right, slips, odds = _demonstrate(env, train, plan.positions)
+    right, slips, odds, fit = _demonstrate(env, train, plan.positions)
     many_ways = bool((odds < 1).any())
     watching = many_ways and not env.tells_all
     count = len(right.ids)
     careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.solved)
     if many_ways:  # nothing is given away by knowing them all
         enough = plan.played ** (len(train) / count)
-    probed = torch.from_numpy(derive_generator(seed, "nursery", "probe").permutation(count)[: plan.probe])
+    order_of_probe = derive_generator(seed, "nursery", "probe").permutation(count)
+    probed = torch.from_numpy(order_of_probe[fit[order_of_probe]][: plan.probe])
     probe = right[probed]
     order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.moves if env.tells_all else plan.batch)
     who = derive_generator(seed, "nursery", "demonstrators")

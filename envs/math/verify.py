@@ -21,13 +21,14 @@ RIGHT, WRONG = "right", "wrong"
 class Verify(QuestionEnv):
     """Answer `15 + 55 = ?`, or judge `15 + 55 = ? 60. Right or wrong?` by saying `right` or `wrong`.
 
-    Each sum is a task, and with most comes a task of judging an answer to it: the right one half of the time, else the
+    Each sum is a task, and with some comes a task of judging an answer to it: the right one half of the time, else the
     one without carries or one that is off by 1 or 10. Reward 1 for the right number or word, else 0. A sum that is held
     out is judged in held-out tasks alone, so that no judgement gives its answer away; the rest is left out.
 
     Args:
         level: A step of `arithmetic`'s `LEVELS`; 2, the default, is the sum of two numbers up to 99.
         size: Most sums.
+        judged: Share of the sums that come with an answer to judge.
         careless: Whether a careless demonstrator judges as carelessly as he adds; otherwise he judges rightly.
         seed: Seed of the tasks.
         tasks: Takes the place of generated tasks.
@@ -41,6 +42,7 @@ class Verify(QuestionEnv):
         *,
         level: int = 2,
         size: int = 10_000,
+        judged: float = 0.4,
         careless: bool = False,
         seed: int = 0,
         tasks: TaskSet | None = None,
@@ -48,9 +50,11 @@ class Verify(QuestionEnv):
     ) -> None:
         if level not in LEVELS:
             raise UsageError(f"level must be from {min(LEVELS)} to {max(LEVELS)}, got {level}.")
+        if not 0.0 <= judged <= 1.0:
+            raise UsageError(f"judged is a share, 0 to 1; got {judged}.")
         sums = arithmetic_tasks(LEVELS[level], size=size, seed=seed) if tasks is None else tasks
         self._sums = Arithmetic(tasks=sums)
-        self._careless = careless
+        self._careless, self._judged = careless, judged
         if tasks is None:
             name = f"verify({sums.name})"
             sums = TaskSet(self._mixed(sums, derive_generator(seed, "tasks", name)), name)
@@ -84,6 +88,8 @@ class Verify(QuestionEnv):
     def _mixed(self, sums: TaskSet, generator: np.random.Generator) -> Iterator[Task]:
         for task in sums:
             yield task
+            if generator.random() >= self._judged:
+                continue
             right, slipped = str(task.reference), self._sums.slip(task)
             shown, near = right, str(int(right) + int(generator.choice([1, -1, 10, -10])))
             if generator.random() < 0.5:

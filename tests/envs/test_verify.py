@@ -22,7 +22,7 @@ def test_it_keeps_the_contract_of_environments():
 def test_half_of_the_answers_to_judge_are_right():
     env = make("verify")
     asked = judgements(env)
-    assert 0.8 < len(asked) / (len(env.tasks) - len(asked)) < 1.0
+    assert 0.3 < len(asked) / (len(env.tasks) - len(asked)) < 0.4
     counts = Counter(task.reference for task in asked)
     assert 0.45 < counts[RIGHT] / len(asked) < 0.55
     for task in asked[:500]:
@@ -37,7 +37,7 @@ def test_no_judgement_gives_a_held_out_sum_away():
     asked = judgements(env)
     assert len(held) > 500
     assert all((task.metadata["question"] in held) is task.held_out(HELD_OUT_SHARE) for task in asked)
-    assert sum(task.held_out(HELD_OUT_SHARE) for task in asked) > 50
+    assert sum(task.held_out(HELD_OUT_SHARE) for task in asked) > 20
 
 
 def test_words_and_numbers_are_judged_each_by_its_own_judge():
