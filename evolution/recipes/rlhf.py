@@ -25,7 +25,7 @@ def rlhf() -> Recipe:
     mix of pre-training text. The true reward is recorded beside the model's, and `--set update.parts.2.kl=0` lifts the
     price, which shows what it was good for.
     """
-    stages = (5, 15, 100)
+    stages = (5, 25, 100)
     return Recipe(
         name="rlhf",
         acquire=AcquireInTurn(
@@ -34,7 +34,7 @@ def rlhf() -> Recipe:
         ),
         refine=(),
         update=UpdateInTurn(
-            stages, (Finetune(start_from="last", learning_rate=1e-4), RewardModel(pairs=EveryPair()), Ppo())
+            stages, (Finetune(start_from="last", learning_rate=1e-4), RewardModel(pairs=EveryPair()), Ppo(kl=0.3))
         ),
         evaluate=HeldOut(),
         steps=sum(stages),
