@@ -13,7 +13,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.math.verify import JUDGING, RIGHT, WRONG
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.verdict import Status, Verdict
-from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.groups import SampleGroups, refuse_total_failure
 from palaestra.evolution.yard import Yard
 
 __all__ = ["SelfJudged", "read_vote"]
@@ -64,7 +64,7 @@ class SelfJudged:
         """Return the episodes of step `step`, paid by the policy's own votes.
 
         Raises:
-            InfrastructureError: If not one episode was valid.
+            InfrastructureError: If not one episode was valid: also of a policy that never says `right` or `wrong`.
             UsageError: If the agent is no language policy.
         """
         attempts = self.sample(yard, env, step)
@@ -74,7 +74,9 @@ class SelfJudged:
         valid = [episode for episode in attempts if episode.valid and episode.turns]
         said = iter(self._answers(agent, valid, yard.seed))
         judged = {id(episode): _paid(episode, [read_vote(next(said)) for _ in range(self.votes)]) for episode in valid}
-        return [judged.get(id(episode), episode) for episode in attempts]
+        episodes = [judged.get(id(episode), episode) for episode in attempts]
+        refuse_total_failure(episodes, env)
+        return episodes
 
     def _answers(self, agent: LanguageAgent, episodes: Sequence[Episode], seed: int) -> list[str]:
         """Return what the policy says of each episode, vote by vote."""

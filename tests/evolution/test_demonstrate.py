@@ -155,6 +155,12 @@ def test_the_policys_own_votes_are_its_reward_and_the_verdict_stays_the_worlds()
     assert not any(e.valid for e in even)
 
 
+def test_a_policy_that_cannot_judge_is_not_taken_for_one_that_finds_all_wrong():
+    agent = LanguageAgent(Scripted(lambda context, seed: "7"), Sampling())
+    with pytest.raises(InfrastructureError, match="none of 4 votes says right or wrong"):
+        SelfJudged(SampleGroups(groups=2, attempts=2))(yard(agent), ARITHMETIC, 1)
+
+
 def test_a_vote_is_the_last_word():
     assert read_vote("It is RIGHT.") is True
     assert read_vote("right? no, wrong") is False
