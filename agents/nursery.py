@@ -5,7 +5,7 @@ on demonstrations of one environment's training tasks, and there is head-room to
 
 - Where the world knows a typical mistake (`TextEnv.slip`: a sum without its carries), most demonstrations make it, as
   text found in the wild is of mixed quality. The policy then can do what is right and mostly does what is common;
-  reward tells them apart.
+  reward tells them apart. Only tasks in which somebody could slip say when it can do enough.
 - Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved.
 
 Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
@@ -40,7 +40,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 __all__ = ["Plan", "born", "cache_folder"]
 
 # Change it when a change of this file changes what is born, so that older cached policies are not taken for it.
-_EDITION = 2
+_EDITION = 3
 _IGNORED = -100
 
 
