@@ -33,9 +33,9 @@ class Turn:
             Empty for an agent without tokens.
         continues: Whether this turn's row is the previous turn's row, extended.
         reply_ids: `[T]` ids as sampled.
-        logprobs: `[T]` log-probabilities in nats as sampled, see `Sample`.
+        logprobs: `[T]` log-probabilities in nats as sampled, see `Sample`; empty for a reply that nobody sampled.
         finish: Why sampling ended; None for an agent without tokens.
-        versions: `[T]` versions of the weights as sampled, see `Sample`.
+        versions: `[T]` versions of the weights as sampled, see `Sample`; empty for a reply that nobody sampled.
         policy_seconds: Wall-clock from asking the policy to having its reply.
         env_seconds: Wall-clock of the world's step or the tool's work.
     """
@@ -63,7 +63,7 @@ class TokenRow:
         ids: `[L]` token ids.
         turn: `[L]` index of the turn that sampled each id, -1 where the id was not sampled (the loss mask is
             `turn >= 0`). Ids of an earlier reply in a rewritten context count as not sampled.
-        logprobs: `[L]` log-probabilities as sampled, 0 where not sampled.
+        logprobs: `[L]` log-probabilities as sampled, 0 where not sampled or shown in a demonstration.
     """
 
     ids: IntArray
@@ -129,6 +129,11 @@ class Episode:
         """How many tokens were sampled."""
         return sum(len(turn.reply_ids) for turn in self.turns)
 
+    @property
+    def demonstrated(self) -> bool:
+        """Whether something in it was shown, not sampled, so that no policy's log-probabilities of it are known."""
+        return any(len(turn.logprobs) < len(turn.reply_ids) for turn in self.turns)
+
     def rows(self) -> list[TokenRow]:
         """Return the rows to train on: one for an append-only conversation, one a turn where context was rewritten."""
         groups: list[list[int]] = []
@@ -149,7 +154,8 @@ class Episode:
             turn = self.turns[index]
             ids += [turn.context_ids, turn.reply_ids]
             turns += [np.full(len(turn.context_ids), -1, np.int32), np.full(len(turn.reply_ids), index, np.int32)]
-            logprobs += [np.zeros(len(turn.context_ids), np.float32), turn.logprobs]
+            shown = np.zeros(len(turn.reply_ids) - len(turn.logprobs), np.float32)
+            logprobs += [np.zeros(len(turn.context_ids), np.float32), turn.logprobs, shown]
         return TokenRow(np.concatenate(ids), np.concatenate(turns), np.concatenate(logprobs))
 
     def digest(self) -> str:

@@ -5,7 +5,7 @@ on demonstrations of one environment's training tasks, and there is head-room to
 
 - Where the world knows a typical mistake (`TextEnv.slip`: a sum without its carries), most demonstrations make it, as
   text found in the wild is of mixed quality. The policy then can do what is right and mostly does what is common;
-  reward tells them apart.
+  reward tells them apart. Only tasks in which somebody could slip say when it can do enough.
 - Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved.
 
 Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
@@ -178,12 +178,14 @@ class _Curriculum(NamedTuple):
         right: Every training task, solved; in a world that tells all, a lesson an action.
         slips: The same tasks as a careless demonstrator does them; None in a world that knows no slips.
         odds: `[N]` how probable what the agent says in each lesson is from one who knows the ways of the world.
+        probed: `[N]` whether a lesson may be in the probe: where slips are known, one in which somebody could slip.
     """
 
     tokenizer: PreTrainedTokenizerFast
     right: _Lessons
     slips: _Lessons | None
     odds: torch.Tensor
+    probed: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
 def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
@@ -200,7 +202,8 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
         odds = [p ** (1 / (len(turns) - 1)) for turns, p in zip(right, odds, strict=True) for _ in turns[1:]]
         right = [[move] for turns in right for move in turns[:-1]]
         tokenizer = learn_words((text for (move,) in right for text in move), positions, forgetful=True)
-        return _Curriculum(tokenizer, _fitted(env, tokenizer, right), None, torch.tensor(odds, dtype=torch.float64))
+        told, all_of_them = torch.tensor(odds, dtype=torch.float64), np.ones(len(right), np.bool_)
+        return _Curriculum(tokenizer, _fitted(env, tokenizer, right), None, told, all_of_them)
     missteps = [env.slip(task) for task in tasks]
     slips = [
         right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
@@ -209,8 +212,11 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
     tokenizer = build_tokenizer(positions)
     both = _fitted(env, tokenizer, [*right, *slips])
     taught, slipped = both[torch.arange(len(tasks))], both[torch.arange(len(tasks), 2 * len(tasks))]
-    known = any(misstep is not None for misstep in missteps)
-    return _Curriculum(tokenizer, taught, slipped if known else None, torch.tensor(odds, dtype=torch.float64))
+    slippery = np.array([misstep is not None for misstep in missteps])
+    known = bool(slippery.any())
+    probed = slippery if known else np.ones(len(tasks), np.bool_)
+    told = torch.tensor(odds, dtype=torch.float64)
+    return _Curriculum(tokenizer, taught, slipped if known else None, told, probed)
 
 
 def _fitted(
@@ -268,14 +274,15 @@ def _new_model(plan: Plan, seed: int, tokenizer: PreTrainedTokenizerFast | None 
 def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> LocalPolicy:
     """Pre-train until enough of the skill is there: see the module for what that means."""
     train = list(env.tasks.split().train)
-    tokenizer, right, slips, odds = _demonstrate(env, train, plan.positions)
+    tokenizer, right, slips, odds, fit = _demonstrate(env, train, plan.positions)
     many_ways = bool((odds < 1).any())
     watching = many_ways and not env.tells_all
     count = len(right.ids)
     careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.solved)
     if many_ways:  # nothing is given away by knowing them all
         enough = plan.played ** (len(train) / count)
-    probed = torch.from_numpy(derive_generator(seed, "nursery", "probe").permutation(count)[: plan.probe])
+    order_of_probe = derive_generator(seed, "nursery", "probe").permutation(count)
+    probed = torch.from_numpy(order_of_probe[fit[order_of_probe]][: plan.probe])
     probe = right[probed]
     order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.moves if env.tells_all else plan.batch)
     who = derive_generator(seed, "nursery", "demonstrators")

@@ -57,6 +57,7 @@ class Card:
 _TEXT_WORLD = "palaestra.envs.text:TextWorld"
 _WORLDS = (
     World("palaestra/Arithmetic-v0", "palaestra.envs.math.arithmetic:Arithmetic", "Compute 37 + 48 = ?", cradle=True),
+    World("palaestra/Verify-v0", "palaestra.envs.math.verify:Verify", "Compute sums, and judge answers to them"),
     World("palaestra/Countdown-v0", "palaestra.envs.math.countdown:Countdown", "Reach a target with given numbers"),
     World(
         "palaestra/Math-v0", "palaestra.envs.math.environment:Math", "Algebra, number theory, word problems; ?path=FILE"

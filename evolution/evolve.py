@@ -8,7 +8,8 @@ from pathlib import Path
 from palaestra.agents.specs import checkpoint_spec, load_agent, refuse_untrainable
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
-from palaestra.envs.errors import PalaestraError, RunError
+from palaestra.envs.errors import PalaestraError, RunError, UsageError
+from palaestra.evolution.acquisition.in_turn import AcquireInTurn
 from palaestra.evolution.acquisition.source import played_ahead
 from palaestra.evolution.engine import check_engine
 from palaestra.evolution.executor import check_executor
@@ -20,6 +21,7 @@ from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState, objective_from_json
 from palaestra.evolution.together import begin_together, end_together, refuse_engine, take_part
+from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.view import Phase, View
 
@@ -80,6 +82,7 @@ def evolve(
     """
     check_engine(engine)
     check_executor(executor, recipe.acquire, staleness=staleness, engine=engine)
+    _check_turns(recipe)
     refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.evaluated:
         recipe.acquire.require(env)
@@ -105,6 +108,18 @@ def evolve(
             return take_part(peers)
         with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
             return _run(run, recipe, view, peers)
+
+
+def _check_turns(recipe: Recipe) -> None:
+    """Refuse stages of which acquisition and update would not begin at the same step."""
+    acquire, update = recipe.acquire, recipe.update
+    if not isinstance(acquire, AcquireInTurn) or not isinstance(update, UpdateInTurn):
+        return
+    if acquire.steps[:-1] != update.steps[:-1]:
+        raise UsageError(
+            f"The stages of {recipe.name!r} must begin together: acquire.steps is {list(acquire.steps)} and "
+            f"update.steps {list(update.steps)}. Set both alike."
+        )
 
 
 def _identity(env: str) -> str:

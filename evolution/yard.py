@@ -1,7 +1,7 @@
 """Where a policy trains and is measured: a rollout, the tasks it may learn from and those it may not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from palaestra.agents.episode import Episode
@@ -66,6 +66,13 @@ class Yard:
                 )
             self._splits[env] = split
         return self._splits[env]
+
+    def first_tasks(self, env: str, count: int) -> "Yard":
+        """Return the same yard with only the first `count` training tasks of an environment; 0 leaves all."""
+        split = self.split(env)
+        if count == 0 or count >= len(split.train):
+            return self
+        return replace(self, _splits={**self._splits, env: Split(split.train[:count], split.test)})
 
 
 def refuse_held_out(episodes: Sequence[Episode]) -> None:

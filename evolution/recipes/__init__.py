@@ -89,6 +89,54 @@ _CARDS = (
         'Silver et al. 2018, "A general reinforcement learning algorithm that masters chess, shogi, and Go"',
         "palaestra.evolution.recipes.alphazero:alphazero",
     ),
+    RecipeCard(
+        "sft",
+        "Imitate the environment's own demonstrations.",
+        'Ouyang et al. 2022, "InstructGPT", the first step',
+        "palaestra.evolution.recipes.sft:sft",
+    ),
+    RecipeCard(
+        "dpo",
+        "Pairs of attempts: the better one more probable, against the policy at the start.",
+        'Rafailov et al. 2023, "Direct preference optimization"',
+        "palaestra.evolution.recipes.preference:dpo",
+    ),
+    RecipeCard(
+        "kto",
+        "Good attempts more probable and bad ones less, without pairs.",
+        'Ethayarajh et al. 2024, "KTO"',
+        "palaestra.evolution.recipes.preference:kto",
+    ),
+    RecipeCard(
+        "spin",
+        "Demonstrations against the policy's own replies of one iteration ago.",
+        'Chen et al. 2024, "Self-play fine-tuning"',
+        "palaestra.evolution.recipes.spin:spin",
+    ),
+    RecipeCard(
+        "self-rewarding",
+        "The policy judges its own replies; its judgements are the pairs.",
+        'Yuan et al. 2024, "Self-rewarding language models"',
+        "palaestra.evolution.recipes.self_rewarding:self_rewarding",
+    ),
+    RecipeCard(
+        "rlhf",
+        "Fine-tuning, a reward model from preferences, PPO against it.",
+        'Ouyang et al. 2022, "InstructGPT"',
+        "palaestra.evolution.recipes.rlhf:rlhf",
+    ),
+    RecipeCard(
+        "ppo",
+        "Clipped ratios with a critic, on the environment's own reward.",
+        'Schulman et al. 2017, "Proximal policy optimization algorithms"',
+        "palaestra.evolution.recipes.rlhf:ppo",
+    ),
+    RecipeCard(
+        "eto",
+        "Clone an expert, then contrast whole failed trajectories with successful ones.",
+        'Song et al. 2024, "Trial and error"',
+        "palaestra.evolution.recipes.eto:eto",
+    ),
 )
 
 

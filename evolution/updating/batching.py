@@ -32,6 +32,8 @@ class Batch:
         logprobs: `[B, L]` log-probabilities in nats as sampled, 0 elsewhere.
         lengths: `[B]` ids of each row.
         starts: `[B]` ids before the first sampled one, at least 1.
+        turns: `[B, L]` index of the turn that sampled each id, -1 elsewhere.
+        owners: `[B]` index of each row's episode; an episode has several where its context was rewritten.
         reference: `[B, L]` log-probabilities of the sampled ids under a reference policy, 0 elsewhere; None without.
     """
 
@@ -41,6 +43,8 @@ class Batch:
     logprobs: NDArray[np.float32]
     lengths: Rows
     starts: Rows
+    turns: Rows
+    owners: Rows
     reference: NDArray[np.float32] | None = None
 
     @property
@@ -114,10 +118,10 @@ def assemble(episodes: Sequence[Episode], advantages: Sequence[NDArray[np.float6
         raise ShapeError("Every episode needs one advantage a turn; see palaestra.evolution.updating.credit.")
     rows: list[TokenRow] = []
     owners: list[int] = []
-    for owner, episode in enumerate(episodes):
+    for number, episode in enumerate(episodes):
         of_episode = episode.rows()
         rows += of_episode
-        owners += [owner] * len(of_episode)
+        owners += [number] * len(of_episode)
     lengths = np.array([len(row.ids) for row in rows], np.int64)
     filled = np.arange(max(1, lengths.max(initial=0))) < lengths[:, None]
     turn = _grid(filled, [row.turn for row in rows], -1, np.int64)
@@ -127,7 +131,8 @@ def assemble(episodes: Sequence[Episode], advantages: Sequence[NDArray[np.float6
         raise ShapeError(f"Row {int(starts.argmin())} begins with a sampled id; the first id needs a context.")
     # The advantages of all turns of all episodes in one line; each row knows where its episode's begin.
     line = np.concatenate([*credit, np.zeros(1)])
-    begin = np.cumsum([0, *(len(a) for a in credit)])[np.array(owners, np.int64)]
+    owner = np.array(owners, np.int64)
+    begin = np.cumsum([0, *(len(a) for a in credit)])[owner]
     return Batch(
         ids=_grid(filled, [row.ids for row in rows], 0, np.int64),
         sampled=sampled.astype(np.int64),
@@ -135,6 +140,8 @@ def assemble(episodes: Sequence[Episode], advantages: Sequence[NDArray[np.float6
         logprobs=_grid(filled, [row.logprobs for row in rows], 0.0, np.float32),
         lengths=lengths,
         starts=starts,
+        turns=turn,
+        owners=owner,
     )
 
 

@@ -20,7 +20,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from palaestra.envs.errors import DivergenceError, PeerError, UsageError
 
-__all__ = ["STEP_LIMIT", "Peers", "launched", "leads"]
+__all__ = ["STEP_LIMIT", "Peers", "launched", "leads", "refuse_peers"]
 
 STEP_LIMIT = timedelta(minutes=10)
 """How long processes wait for each other within a step; then all of them end."""
@@ -245,3 +245,12 @@ def _refuse_divided_weights() -> None:
                 "MULTI_GPU (--multi_gpu), where every process holds the weights, and train adapters "
                 "(local:MODEL?lora=16) of a model that is too large to be trained whole."
             )
+
+
+def refuse_peers(peers: Peers | None, method: str) -> None:
+    """Raise `UsageError` if a method that one process carries out was begun by several."""
+    if peers is not None and peers.size > 1:
+        raise UsageError(
+            f"{method} is carried out by one process, and {peers.size} were launched together. Leave accelerate "
+            "launch out, or take a recipe that updates by a group policy gradient or by fine-tuning."
+        )

@@ -1,12 +1,6 @@
-"""Policy gradients on recorded experience, with the loss of TRL's `GRPOTrainer`.
+"""Policy gradients on recorded experience: attempts compared with each other, or in self-play with the past.
 
-The trainer's own sampling and rewards are not used: it is handed the ids, log-probabilities and advantages of episodes
-that were played before. Its loss is private to TRL, so the minor version is pinned and a test compares loss and weights
-with the unmodified trainer's.
-
-Rows whose advantages are all zero have no gradient of their own. Without a term that acts on every row (KL, entropy)
-they are counted where the loss divides, as the trainer would, but not run through the model. Prompts that rows share
-run through it once, see `sharing`.
+The objective and how it is climbed are those of `clipped`, which a critic's advantages share (`ppo`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,102 +14,48 @@ import torch
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
-from palaestra.envs.errors import ContractError, UnknownNameError, UsageError
-from palaestra.envs.seeding import derive_generator
-from palaestra.evolution.updating.batching import Batch, Rows, assemble
+from palaestra.envs.errors import UnknownNameError, UsageError
+from palaestra.evolution.updating.batching import Batch, assemble
+from palaestra.evolution.updating.clipped import Climber, ClippedObjective, refuse_demonstrations
 from palaestra.evolution.updating.correction import Correction, Level, effective_share, gap, importance_weights
 from palaestra.evolution.updating.credit import Credit, advantages
-from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.driver import Taken
 from palaestra.evolution.updating.peers import Peers
-from palaestra.evolution.updating.rates import UsualRates, usual_rate
-from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
 from palaestra.evolution.updating.role_credit import Baselines
 from palaestra.evolution.updating.updater import Trainable
 from palaestra.evolution.updating.weights import Snapshot
-from trl import GRPOConfig
 
 __all__ = ["VARIANTS", "PolicyGradient", "PolicyGradientUpdater", "variant"]
 
 SelfPlayCredit: TypeAlias = Literal["role", "shared"]
-Loss: TypeAlias = Literal["grpo", "dr_grpo", "dapo", "bnpo"]
 
 _STATE = "policy_gradient.pt"
-_RATES = UsualRates(small=3e-4, adapters=1e-5, whole=1e-6)
 
 
 @dataclass(frozen=True)
-class PolicyGradient:
+class PolicyGradient(ClippedObjective):
     """Settings of a policy gradient; the defaults are GRPO without a reference. `VARIANTS` names others.
 
     Attributes:
-        learning_rate: Peak rate of AdamW; None takes what suits the model's size, see `rates.usual_rate`.
         credit: How a turn is compared with its peers, see `palaestra.evolution.updating.credit`; or, in self-play, with
             what its `"role"` got before, or what all roles got (`"shared"`), see `role_credit`.
-        loss: How tokens are averaged: `"grpo"` within each row, then over rows; `"dapo"` over all tokens; `"dr_grpo"`
-            divides their sum by rows times the token limit of a reply; `"bnpo"` over all tokens of a part.
-        ratio: Whether probability ratios are clipped by token, or as the geometric mean of the row (GSPO).
-        clip_low: Ratios below `1 - clip_low` do not push further down.
-        clip_high: Ratios above `1 + clip_high` do not push further up.
-        kl: Weight of the divergence from the policy at the start.
-        entropy: Weight of the entropy bonus, in nats a token.
-        gamma: Discount a turn.
-        old_logprobs: What ratios compare with: log-probabilities as `"recorded"` when sampling, or `"recomputed"` by
-            the trainer before the first optimiser step, for a sampler whose numbers differ (lower precision, another
-            engine).
         correction: Whether tokens are weighed by how much more probable they are to the policy than they were to the
             one that sampled them, where another engine or older weights sampled: not at all, with weights cut to the
             cap (`"truncate"`), or without what lies above it (`"mask"`), see `correction`. Ratios then compare with
             recomputed log-probabilities, whatever `old_logprobs` says.
         correction_level: Whether each token is weighed by itself, or a row as a whole.
         correction_cap: Greatest weight.
-        updates_per_batch: Optimiser steps the rows of a call are divided among.
-        epochs: Passes over the rows of a call.
-        micro_rows: Most rows that go through the model at once; bounds memory.
-        max_grad_norm: Gradients are scaled down to this norm.
-        warmup_steps: Optimiser steps until the learning rate is at its peak.
-        schedule: What the learning rate does afterwards, until the planned steps are over.
-        weight_decay: Of AdamW.
-        betas: Of AdamW.
     """
 
-    learning_rate: float | None = None
     credit: Credit | SelfPlayCredit = "grpo"
-    loss: Loss = "grpo"
-    ratio: Literal["token", "sequence"] = "token"
-    clip_low: float = 0.2
-    clip_high: float = 0.2
-    kl: float = 0.0
-    entropy: float = 0.0
-    gamma: float = 1.0
-    old_logprobs: Literal["recorded", "recomputed"] = "recorded"
     correction: Correction = "none"
     correction_level: Level = "token"
     correction_cap: float = 3.0
-    updates_per_batch: int = 1
-    epochs: int = 1
-    micro_rows: int = 256
-    max_grad_norm: float = 1.0
-    warmup_steps: int = 0
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
-    weight_decay: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.999)
 
     def __post_init__(self) -> None:
-        for name in ("updates_per_batch", "epochs", "micro_rows"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
-        for name in ("clip_low", "clip_high", "kl", "entropy", "warmup_steps", "weight_decay"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} must be finite and not negative, got {getattr(self, name)}.")
+        super().__post_init__()
         if not 0 < self.correction_cap < float("inf"):
             raise UsageError(f"correction_cap must be finite and above 0, got {self.correction_cap}.")
-        if self.learning_rate is not None and not 0 <= self.learning_rate < float("inf"):
-            raise UsageError(f"learning_rate must be finite and not negative, got {self.learning_rate}.")
-
-    @property
-    def regularised(self) -> bool:
-        """Whether a term acts on every row, whatever its advantage."""
-        return self.kl > 0 or self.entropy > 0
 
     def start(
         self,
@@ -129,48 +69,16 @@ class PolicyGradient:
         peers: Peers | None = None,
     ) -> "PolicyGradientUpdater":
         """Begin work on a policy; see `Update.start`."""
-        if sampling.temperature == 0:
-            raise UsageError("A policy gradient learns from sampled replies: temperature must be > 0, got 0.")
-        common = common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to)
-        arguments = GRPOConfig(**common, **self._arguments(policy, sampling))
-
-        def build() -> RecordedGRPOTrainer:
-            trainer = RecordedGRPOTrainer(
-                model=policy.model,
-                reward_funcs=_no_reward,
-                args=arguments,
-                train_dataset=placeholder(prompt=[""]),
-                processing_class=policy.tokenizer,
-            )
-            # Given to the constructor, it would load a reference from where the configuration says the model came from.
-            trainer.beta = self.kl
-            return trainer
-
-        optimiser_steps = planned_steps * self.updates_per_batch * self.epochs
-        driver = Driver(build, policy, seed=seed, optimiser_steps=optimiser_steps, peers=peers)
-        return PolicyGradientUpdater(self, policy, driver, seed)
-
-    def _arguments(self, policy: Trainable, sampling: Sampling) -> dict[str, Any]:
-        constant = self.schedule == "constant"
-        return {
-            "learning_rate": usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate,
-            "lr_scheduler_type": "constant_with_warmup" if constant else self.schedule,
-            "warmup_steps": self.warmup_steps,
-            "weight_decay": self.weight_decay,
-            "adam_beta1": self.betas[0],
-            "adam_beta2": self.betas[1],
-            "max_grad_norm": self.max_grad_norm,
-            "loss_type": self.loss,
-            "importance_sampling_level": self.ratio,
-            "epsilon": self.clip_low,
-            "epsilon_high": self.clip_high,
-            "entropy_coef": self.entropy,
-            "max_completion_length": sampling.max_tokens,
-            "temperature": sampling.temperature,
-            # Only read by the trainer's own sampling, but checked against each other.
-            "per_device_train_batch_size": 2,
-            "num_generations": 2,
-        }
+        climber = self.climber(
+            policy,
+            seed=seed,
+            planned_steps=planned_steps,
+            sampling=sampling,
+            scratch=scratch,
+            report_to=report_to,
+            peers=peers,
+        )
+        return PolicyGradientUpdater(self, policy, climber)
 
 
 VARIANTS: Mapping[str, PolicyGradient] = {
@@ -203,11 +111,11 @@ def variant(name: str, **changes: Any) -> PolicyGradient:
 class PolicyGradientUpdater:
     """A policy gradient at work on one policy; made by `PolicyGradient.start`."""
 
-    def __init__(self, method: PolicyGradient, policy: Trainable, driver: Driver, seed: int) -> None:
+    def __init__(self, method: PolicyGradient, policy: Trainable, climber: Climber) -> None:
         self.method = method
         self.policy = policy
-        self._driver = driver
-        self._seed = seed
+        self._climber = climber
+        self._driver = climber.driver
         self._steps = 0
         self._reference = Snapshot(policy.model) if method.kl > 0 else None
         self._baselines = Baselines(by_role=method.credit == "role")
@@ -222,40 +130,27 @@ class PolicyGradientUpdater:
             episodes: Whole groups; those of one group carry the same `Episode.group`, at least two of it are needed.
 
         Returns:
-            `loss`, `grad_norm` (before clipping), `learning_rate`, `entropy` (nats a token), `kl`, `clip_low` and
-            `clip_high` (share of tokens clipped), `ratio` (mean probability ratio): means over the optimiser steps and
-            over the rows that went through the model. `gap` and `gap_kl` between the policy that sampled and the one
-            that learns, before the first optimiser step (see `correction.gap`), and `effective_share`, the effective
-            sample size of the importance weights over the number of samples. `rows` and `tokens` given, `rows_used` of
-            them with information, `uniform_groups` (share of groups without), `optimiser_steps`, `seconds`.
+            Those of `Climber.figures`; `gap` and `gap_kl` between the policy that sampled and the one that learns,
+            before the first optimiser step (see `correction.gap`), and `effective_share`, the effective sample size of
+            the importance weights over the number of samples; `rows` and `tokens` given, `rows_used` of them with
+            information, `uniform_groups` (share of groups without), `seconds`.
         """
         begin = perf_counter()
         played, credit, uniform = self._credited(episodes)
         batch = assemble(played, credit)
-        driver, taken = self._driver, list[Taken]()
+        driver, taken, apart = self._driver, list[Taken](), _apart(np.zeros(0))
         with driver.training("update", self._steps):
-            apart = _apart(np.zeros(0))
             if len(batch.ids):
                 batch, compared = self._scored(batch)
-                ratios = driver.trainer.log_ratios = [] if compared is None else None
-                for parts in self._schedule(batch):
-                    taken.append(driver.take(parts))
-                    driver.trainer.log_ratios = None  # those of the first step alone are before any change
-                apart = compared or _apart(self._everywhere(ratios or []))
-            measured = driver.figures()
+                taken, log_ratios = self._climber.climb(batch, self._steps)
+                apart = compared or _apart(log_ratios)
             metrics = {
-                **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
-                "entropy": measured.get("entropy", 0.0),
-                "kl": measured.get("kl", 0.0),
-                "clip_low": measured.get("clip_ratio/low_mean", 0.0),
-                "clip_high": measured.get("clip_ratio/high_mean", 0.0),
-                "ratio": measured.get("ratio", 1.0),
+                **self._climber.figures(taken),
                 **apart,
                 "rows": float(len(batch.ids)),
                 "rows_used": float(len(batch.informative)),
                 "tokens": float(batch.tokens),
                 "uniform_groups": uniform,
-                "optimiser_steps": float(len(taken)),
                 "seconds": perf_counter() - begin,
             }
             driver.report(metrics)
@@ -283,6 +178,7 @@ class PolicyGradientUpdater:
 
     def _credited(self, episodes: Sequence[Episode]) -> tuple[list[Episode], list[NDArray[np.float64]], float]:
         """Return the valid episodes by group, the advantages of their turns, and the share of uniform groups."""
+        refuse_demonstrations(episodes)
         if self.method.credit in ("role", "shared"):
             played = [episode for episode in episodes if episode.valid]
             return played, self._baselines.credit(played, self.method.gamma), 0.0
@@ -305,10 +201,10 @@ class PolicyGradientUpdater:
         method = self.method
         if self._reference is not None:
             with self._reference.in_place():
-                batch = replace(batch, reference=self._logprobs(batch))
+                batch = replace(batch, reference=self._climber.logprobs(batch))
         if method.old_logprobs == "recorded" and method.correction == "none":
             return batch, None
-        proximal, sampled = self._logprobs(batch), batch.sampled == 1
+        proximal, sampled = self._climber.logprobs(batch), batch.sampled == 1
         ratios = proximal - batch.logprobs
         weights = importance_weights(
             ratios, batch.sampled, method.correction, method.correction_level, method.correction_cap
@@ -324,62 +220,7 @@ class PolicyGradientUpdater:
         )
         return batch, gap(ratios[sampled]) | {"effective_share": effective_share(weighed)}
 
-    def _logprobs(self, batch: Batch) -> NDArray[np.float32]:
-        """`[B, L]` log-probabilities of the sampled ids under the weights the model has now."""
-        driver, found = self._driver, np.zeros(batch.logprobs.shape, np.float32)
-        with driver.peers.as_one():
-            self._score(batch, found)
-        return driver.peers.total(found)
-
-    def _score(self, batch: Batch, found: NDArray[np.float32]) -> None:
-        """Put this process's rows of `_logprobs` in place."""
-        driver = self._driver
-        driver.model.train(False)
-        for rows in batch.split(driver.own(np.arange(len(batch.ids))), self.method.micro_rows):
-            inputs = batch.policy_gradient(rows, driver.device)
-            prompt, completion = inputs["prompt_ids"], inputs["completion_ids"]
-            mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
-            with torch.no_grad():
-                scored, _, _ = driver.trainer._get_per_token_logps_and_entropies(
-                    driver.model, torch.cat([prompt, completion], dim=1), mask, completion.size(1)
-                )
-            width = prompt.size(1) + completion.size(1)
-            found[rows, prompt.size(1) : width] = (scored * inputs["tool_mask"]).float().cpu().numpy()
-
-    def _everywhere(self, ratios: Sequence[torch.Tensor]) -> NDArray[np.float32]:
-        """Return the log-ratios of all processes' rows in one line."""
-        own = torch.cat(list(ratios)).float().cpu().numpy() if ratios else np.zeros(0, np.float32)
-        return np.concatenate(self._driver.peers.collect(own))
-
-    def _schedule(self, batch: Batch) -> list[list[Part]]:
-        """Divide the rows among the optimiser steps of this call; a step without information is left out."""
-        everything = np.arange(len(batch.ids))
-        steps = []
-        for epoch in range(self.method.epochs):
-            order = everything
-            if self.method.updates_per_batch > 1:
-                order = derive_generator(self._seed, "rows", self._steps, epoch).permutation(everything)
-            for rows in np.array_split(order, self.method.updates_per_batch):
-                useful = rows if self.method.regularised else rows[batch.advantages[rows].any(axis=1)]
-                if len(useful):
-                    steps.append(self._parts(batch, useful, of=rows))
-        return steps
-
-    def _parts(self, batch: Batch, rows: Rows, *, of: Rows) -> list[Part]:
-        device, items = self._driver.device, int(batch.sampled[of].sum())
-        parts = []
-        for some in batch.split(self._driver.own(rows), self.method.micro_rows):
-            inputs, share = batch.policy_gradient(some, device), len(some) / len(of)
-            # The trainer multiplies this by the inverse share.
-            inputs["num_items_in_batch"] = torch.tensor(items * share, device=device)
-            parts.append(Part(inputs, share, items))
-        return parts
-
 
 def _apart(log_ratios: NDArray[Any]) -> dict[str, float]:
     """Say how far two policies are apart by the `[T]` log-ratios of tokens that are not weighed."""
     return gap(log_ratios) | {"effective_share": effective_share(np.exp(np.minimum(log_ratios, 80.0)))}
-
-
-def _no_reward(**_: Any) -> list[float]:
-    raise ContractError("The trainer asked for rewards, which come with the episodes.")

@@ -127,7 +127,7 @@ def gradient_of_logprobs(updater, episodes):
         kept.append(scored[0])
         return scored
 
-    ((part,),) = updater._schedule(batch)
+    ((part,),) = updater._climber._schedule(batch, 0)
     with updater._driver.training("look"):
         trainer._get_per_token_logps_and_entropies = keeping
         trainer.current_gradient_accumulation_steps = 1 / part.share
