@@ -164,6 +164,7 @@ def _sampling(policy: LocalPolicy, work: Workload, episodes: Sequence[Episode]) 
         return _seconds(
             lambda: continue_batch(
                 policy.model,
+                policy.tokenizer,
                 asked,
                 limits=np.full(rows, length, np.int32),
                 stop_ids=(),
