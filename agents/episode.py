@@ -33,7 +33,8 @@ class Turn:
             Empty for an agent without tokens.
         continues: Whether this turn's row is the previous turn's row, extended.
         reply_ids: `[T]` ids as sampled.
-        logprobs: `[T]` log-probabilities in nats as sampled, see `Sample`.
+        logprobs: `[T]` log-probabilities in nats as sampled, see `Sample`. They are nan where nobody knows them: the
+            ids were sampled in another context, or written by us. Nothing recorded is.
         finish: Why sampling ended; None for an agent without tokens.
         versions: `[T]` versions of the weights as sampled, see `Sample`.
         policy_seconds: Wall-clock from asking the policy to having its reply.

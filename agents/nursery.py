@@ -1,11 +1,13 @@
 """Small policies born on this machine, for those who cannot or need not download one.
 
 A nursery policy is a Llama of half a million parameters that reads and writes single characters. It is pre-trained
-on demonstrations of one environment's training tasks, and there is head-room to learn, in one of two ways:
+on demonstrations of one environment's training tasks, and there is head-room to learn, in one of these ways:
 
 - Where the world knows a typical mistake (`TextEnv.slip`: a sum without its carries), most demonstrations make it, as
   text found in the wild is of mixed quality. The policy then can do what is right and mostly does what is common;
   reward tells them apart.
+- Where solutions say how they are reached (`TextEnv.explained`), the right ones are shown to tasks whose answer is told
+  (`TextEnv.hinted`), and slips to the others: the policy can explain an answer, and does not know how to find one.
 - Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved.
 
 Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
@@ -187,11 +189,13 @@ class _Curriculum(NamedTuple):
 def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
     odds = [env.odds(task) for task in tasks]
     whole = min(odds) < 1
-    solutions = [env.demonstration(task) for task in tasks]
+    # What is shown the right way, which in a world that explains is a task whose answer is told.
+    told = [(env.hinted(task) or task) if env.explained else task for task in tasks]
+    solutions = [env.demonstration(task) for task in told]
     if any(solution is None for solution in solutions):
         raise UsageError(f"{type(env).__name__} knows no solution to demonstrate; choose another skill.")
     right = [
-        list(_dialogue(env, task, actions or (), whole=whole)) for task, actions in zip(tasks, solutions, strict=True)
+        list(_dialogue(env, task, actions or (), whole=whole)) for task, actions in zip(told, solutions, strict=True)
     ]
     if env.tells_all:
         # Of what a game's moves were worth together, each has its share.

@@ -230,6 +230,11 @@ class PolicyGradientUpdater:
         begin = perf_counter()
         played, credit, uniform = self._credited(episodes)
         batch = assemble(played, credit)
+        if not np.isfinite(batch.logprobs).all():
+            raise ContractError(
+                "Some tokens have no known log-probability where they stand: they were sampled in another context, or "
+                "not at all. A policy gradient cannot learn from them; imitate them (Finetune)."
+            )
         driver, taken = self._driver, list[Taken]()
         with driver.training("update", self._steps):
             apart = _apart(np.zeros(0))
