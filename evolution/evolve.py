@@ -16,6 +16,7 @@ from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, describe
 from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.recipes.own import own_recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState, objective_from_json
@@ -49,6 +50,7 @@ def evolve(
     report_to: Sequence[str] = (),
     staleness: int = 0,
     engine: str = "",
+    file: tuple[str, str] | None = None,
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
@@ -65,6 +67,7 @@ def evolve(
         report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
         staleness: 0 plays and learns in turn. Above, experience is played while the policy learns, and none is learned
             from whose oldest token is more versions behind: 1 is one step off, more is fully asynchronous.
+        file: Path and text of the file that the recipe was read from, where it is none of ours; needed to resume.
 
     Raises:
         Interrupted: After Ctrl-C; the run can be resumed.
@@ -88,6 +91,7 @@ def evolve(
         "report_to": list(report_to),
         "staleness": staleness,
         "engine": engine,
+        "file": None if file is None else {"path": file[0], "text": file[1]},
     }
     with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
         return _run(run, recipe, view)
@@ -106,13 +110,21 @@ def resume(directory: Path, *, view: View) -> Result:
         RunError: If the directory is no run, is in use, or its recipe means something else in this version.
     """
     with Run.open(directory) as run:
-        recipe = find_recipe(run.config["recipe"], run.config["settings"])
+        recipe = _recipe_of(run)
         if describe(recipe) != run.config["parts"]:
             raise RunError(
                 f"{directory} was made with other values of the recipe {recipe.name!r} than this version has; "
                 "continuing would mix two experiments. Use the version that made it, or begin a new run."
             )
         return _run(run, recipe, view)
+
+
+def _recipe_of(run: Run) -> Recipe:
+    """Return the recipe that a run was begun with; runs of earlier versions do not name a file."""
+    config = run.config
+    if file := config.get("file"):
+        return own_recipe(file["text"], file["path"], config["settings"])
+    return find_recipe(config["recipe"], config["settings"])
 
 
 def _run(run: Run, recipe: Recipe, view: View) -> Result:

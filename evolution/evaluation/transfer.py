@@ -28,7 +28,7 @@ class Transfer:
     @property
     def change(self) -> NDArray[np.float64]:
         """`[S, E]` what each stage added in each environment, -1 to 1: off its own column, what it transferred."""
-        return np.diff(self.accuracy, axis=0)
+        return self.accuracy[1:] - self.accuracy[:-1]
 
     @property
     def forgotten(self) -> NDArray[np.float64]:
@@ -36,7 +36,8 @@ class Transfer:
 
         Source: Chaudhry et al. 2018, "Riemannian walk for incremental learning", equation 3.
         """
-        return np.maximum(0.0, self.accuracy[:-1].max(axis=0) - self.accuracy[-1])
+        lost: NDArray[np.float64] = np.maximum(0.0, self.accuracy[:-1].max(axis=0) - self.accuracy[-1])
+        return lost
 
     @property
     def backward(self) -> float:

@@ -1,4 +1,4 @@
-"""Refine by reward, and otherwise from step to step."""
+"""Refine by reward; and in several ways, in turn or together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.evolution.recipe import Refine, Situated
 from palaestra.evolution.yard import Yard
 
-__all__ = ["InTurn", "KeepRewarded", "KeepRising"]
+__all__ = ["InTurn", "KeepRewarded", "KeepRising", "Together"]
 
 
 @dataclass(frozen=True)
@@ -62,19 +62,38 @@ class InTurn:
 
     def at(self, yard: Yard, step: int) -> Refine:
         """Return what is done in a step."""
-        chosen = self.parts[(step - 1) % len(self.parts)]
-        return _InOrder(tuple(part.at(yard, step) if isinstance(part, Situated) else part for part in chosen))
+        return _Ways((_settled(self.parts[(step - 1) % len(self.parts)], yard, step),))
 
 
 @dataclass(frozen=True)
-class _InOrder:
-    """Several parts, one after the other."""
+class Together:
+    """Refine the same episodes in several ways, and learn from all that comes of it.
 
-    parts: tuple[Refine, ...]
+    Attributes:
+        parts: The ways. An episode that two of them keep is learned from twice.
+    """
+
+    parts: tuple[tuple[Refine | Situated, ...], ...]
+
+    def at(self, yard: Yard, step: int) -> Refine:
+        """Return what is done in a step."""
+        return _Ways(tuple(_settled(way, yard, step) for way in self.parts))
+
+
+def _settled(parts: Sequence[Refine | Situated], yard: Yard, step: int) -> tuple[Refine, ...]:
+    return tuple(part.at(yard, step) if isinstance(part, Situated) else part for part in parts)
+
+
+@dataclass(frozen=True)
+class _Ways:
+    ways: tuple[tuple[Refine, ...], ...]
 
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
-        """Return what the last of them leaves."""
-        left = list(episodes)
-        for part in self.parts:
-            left = part(left)
-        return left
+        """Return what each way leaves, way by way; the parts of a way work one after the other."""
+        found: list[Episode] = []
+        for way in self.ways:
+            left = list(episodes)
+            for part in way:
+                left = part(left)
+            found += left
+        return found
