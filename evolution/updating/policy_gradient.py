@@ -230,7 +230,7 @@ class PolicyGradientUpdater:
         begin = perf_counter()
         played, credit, uniform = self._credited(episodes)
         batch = assemble(played, credit)
-        if not np.isfinite(batch.logprobs).all():
+        if np.isnan(batch.logprobs).any():
             raise ContractError(
                 "Some tokens have no known log-probability where they stand: they were sampled in another context, or "
                 "not at all. A policy gradient cannot learn from them; imitate them (Finetune)."

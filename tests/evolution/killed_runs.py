@@ -21,7 +21,8 @@ def facts(directory: Path) -> tuple[object, ...]:
     shards = {shard: run.experience.digest(shard) for shard in run.experience.shards()}
     evaluations = {shard: run.evaluations.digest(shard) for shard in run.evaluations.shards()}
     evaluated = [(e["step"], e["scores"][0]["figures"]) for e in run.result["evaluations"]]
-    return shards, evaluations, run.lineage(), evaluated
+    figures = [{k: v for k, v in row.items() if k != "time" and "seconds" not in k} for row in run.metrics.rows()]
+    return shards, evaluations, run.lineage(), evaluated, figures
 
 
 def killed_after(directory: Path, step: int) -> None:

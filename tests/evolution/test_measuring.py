@@ -1,6 +1,7 @@
 """What evaluations find besides accuracy, with numbers worked by hand."""
 
 from math import exp, isnan, log
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from palaestra.evolution.evaluation.record import Estimate, Evaluation, Score
 from palaestra.evolution.evaluation.statistics import gap_recovered, mean_over_tasks
 from palaestra.evolution.evaluation.transfer import transfer
 from palaestra.evolution.evaluation.voting import Ballot, elected
+from palaestra.evolution.result import Result
 
 
 def test_votes_are_counted_and_ties_favour_nobody() -> None:
@@ -91,6 +93,19 @@ def test_transfer_and_forgetting() -> None:
     assert isnan(transfer(history[:3]).backward)
     with pytest.raises(ShapeError, match="before and after"):
         transfer(history[:1])
+
+
+def test_a_result_over_several_environments_says_what_was_forgotten() -> None:
+    def told(*history: Evaluation) -> object:
+        ends = history[0], history[-1]
+        counts = {"episodes": 0, "used": 0, "invalid": 0, "steps": 1, "seconds": 0.0, "birth_seconds": 0.0}
+        return Result("r", 0, "one", *ends, history, **counts, examples=(), run=Path("r")).as_json()["transfer"]
+
+    found = told(evaluation(0, one=0.2, two=0.5), evaluation(1, one=0.75, two=0.25))
+    assert found["forgotten"] == {"one": 0.0, "two": 0.25}
+    assert told(evaluation(0, one=0.2), evaluation(1, one=0.75)) is None
+    # In an arena the champion is an opponent only once there is one.
+    assert told(evaluation(0, one=0.2, two=0.5), evaluation(1, one=0.75)) is None
 
 
 def test_what_cannot_be_measured_is_refused() -> None:

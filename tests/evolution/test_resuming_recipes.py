@@ -39,6 +39,9 @@ def test_a_killed_run_goes_on_as_it_would_have(recipe: str, policy: Path, tmp_pa
     evolve(recipe, "--policy", f"local:{policy}", "--env", ENV, "--run", tmp_path / "run", *settings)
     whole = facts(tmp_path / "run")
     assert len(whole[0]) == 5
+    assert any("update/refined_correct" in row for row in whole[4])
+    learned = {id_.partition("/")[0] for id_ in whole[2][3]["learned_from"]}
+    assert ("s3" in learned) == (recipe == "replay"), "the fourth step learns from the third again"
     killed_after(tmp_path / "run", 2)
     evolve("--resume", tmp_path / "run")
     assert facts(tmp_path / "run") == whole
