@@ -98,7 +98,7 @@ class Loop:
             learn_of(self.yard.league, acquired)
             recalled = self.recall(state.objective.env, step)
         with clock(Phase.REFINE):
-            refined, counts = self.refine([*recalled, *acquired], step)
+            refined, counts = self.refine(acquired, recalled, step)
         with clock(Phase.UPDATE):
             before = self.policy.version
             metrics = {**self.updater.step(refined), **self.sampler.follow()} if refined else {}
@@ -144,10 +144,12 @@ class Loop:
         acquire = self.recipe.acquire
         return acquire.recall(self.yard, env, step) if isinstance(acquire, Recalls) else []
 
-    def refine(self, acquired: Sequence[Episode], step: int) -> tuple[list[Episode], dict[str, int]]:
+    def refine(
+        self, acquired: Sequence[Episode], recalled: Sequence[Episode], step: int
+    ) -> tuple[list[Episode], dict[str, int]]:
         """Return what is worth learning from, and how many episodes were left after each filter."""
-        refined = [episode for episode in acquired if episode.valid]
-        counts = {"acquired": len(acquired), "valid": len(refined)}
+        refined = [episode for episode in (*recalled, *acquired) if episode.valid]
+        counts = {"acquired": len(acquired), "recalled": len(recalled), "valid": len(refined)}
         for part in self.recipe.refine:
             refined = (part.at(self.yard, step) if isinstance(part, Situated) else part)(refined)
             counts[type(part).__name__] = len(refined)
