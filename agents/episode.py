@@ -33,7 +33,8 @@ class Turn:
             Empty for an agent without tokens.
         continues: Whether this turn's row is the previous turn's row, extended.
         reply_ids: `[T]` ids as sampled.
-        logprobs: `[T]` log-probabilities in nats as sampled, see `Sample`; empty for a reply that nobody sampled.
+        logprobs: `[T]` log-probabilities in nats as sampled, see `Sample`; empty for a reply that nobody sampled, and
+            nan where the ids were sampled in another context. Nothing recorded is nan.
         finish: Why sampling ended; None for an agent without tokens.
         versions: `[T]` versions of the weights as sampled, see `Sample`; empty for a reply that nobody sampled.
         policy_seconds: Wall-clock from asking the policy to having its reply.

@@ -1,11 +1,13 @@
 """Small policies born on this machine, for those who cannot or need not download one.
 
 A nursery policy is a Llama of half a million parameters that reads and writes single characters. It is pre-trained
-on demonstrations of one environment's training tasks, and there is head-room to learn, in one of two ways:
+on demonstrations of one environment's training tasks, and there is head-room to learn, in one of these ways:
 
 - Where the world knows a typical mistake (`TextEnv.slip`: a sum without its carries), most demonstrations make it, as
   text found in the wild is of mixed quality. The policy then can do what is right and mostly does what is common;
   reward tells them apart. Only tasks in which somebody could slip say when it can do enough.
+- Where solutions say how they are reached (`TextEnv.explained`), the right ones are shown to tasks whose answer is told
+  (`TextEnv.hinted`), and slips to the others: the policy can explain an answer, and does not know how to find one.
 - Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved.
 
 Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
@@ -41,7 +43,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 __all__ = ["Plan", "born", "cache_folder"]
 
 # Change it when a change of this file changes what is born, so that older cached policies are not taken for it.
-_EDITION = 3
+_EDITION = 4
 _IGNORED = -100
 
 
@@ -191,19 +193,21 @@ class _Curriculum(NamedTuple):
 def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
     odds = [env.odds(task) for task in tasks]
     whole = min(odds) < 1
-    solutions = [env.demonstration(task) for task in tasks]
+    # What is shown the right way, which in a world that explains is a task whose answer is told.
+    told = [(env.hinted(task) or task) if env.explained else task for task in tasks]
+    solutions = [env.demonstration(task) for task in told]
     if any(solution is None for solution in solutions):
         raise UsageError(f"{type(env).__name__} knows no solution to demonstrate; choose another skill.")
     right = [
-        list(_dialogue(env, task, actions or (), whole=whole)) for task, actions in zip(tasks, solutions, strict=True)
+        list(_dialogue(env, task, actions or (), whole=whole)) for task, actions in zip(told, solutions, strict=True)
     ]
     if env.tells_all:
         # Of what a game's moves were worth together, each has its share.
         odds = [p ** (1 / (len(turns) - 1)) for turns, p in zip(right, odds, strict=True) for _ in turns[1:]]
         right = [[move] for turns in right for move in turns[:-1]]
         tokenizer = learn_words((text for (move,) in right for text in move), positions, forgetful=True)
-        told, all_of_them = torch.tensor(odds, dtype=torch.float64), np.ones(len(right), np.bool_)
-        return _Curriculum(tokenizer, _fitted(env, tokenizer, right), None, told, all_of_them)
+        chances, all_of_them = torch.tensor(odds, dtype=torch.float64), np.ones(len(right), np.bool_)
+        return _Curriculum(tokenizer, _fitted(env, tokenizer, right), None, chances, all_of_them)
     missteps = [env.slip(task) for task in tasks]
     slips = [
         right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
@@ -215,8 +219,8 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
     slippery = np.array([misstep is not None for misstep in missteps])
     known = bool(slippery.any())
     probed = slippery if known else np.ones(len(tasks), np.bool_)
-    told = torch.tensor(odds, dtype=torch.float64)
-    return _Curriculum(tokenizer, taught, slipped if known else None, told, probed)
+    chances = torch.tensor(odds, dtype=torch.float64)
+    return _Curriculum(tokenizer, taught, slipped if known else None, chances, probed)
 
 
 def _fitted(

@@ -1,6 +1,7 @@
 """One task, one or several tries with feedback, and a judge, as a `gymnasium.Env`."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -8,8 +9,8 @@ from palaestra.envs.errors import BadRowError, UnknownNameError, UsageError
 from palaestra.envs.math.answers import ExactJudge, NumberJudge
 from palaestra.envs.sources import load_tasks
 from palaestra.envs.task import Task, TaskSet
-from palaestra.envs.text_env import Info, TextEnv
-from palaestra.envs.verdict import Judge, Status, Verdict
+from palaestra.envs.text_env import TOLD, Info, TextEnv
+from palaestra.envs.verdict import Judge, ReadsAnswers, Status, Verdict
 
 __all__ = ["FileQuestions", "QuestionEnv", "judged"]
 
@@ -87,6 +88,16 @@ class QuestionEnv(TextEnv):
     def judgement(self, task: Task, reply: str) -> Verdict:
         """Return the judge's verdict; never raises."""
         return judged(self.judge, task, reply)
+
+    def answer(self, action: str) -> str | None:
+        """Return the answer that the judge would read, where it says (`answer_of`), else the whole reply."""
+        return self.judge.answer_of(action) if isinstance(self.judge, ReadsAnswers) else super().answer(action)
+
+    def hinted(self, task: Task) -> Task | None:
+        """Return the question with its answer, where that is a number or a text."""
+        if isinstance(task.reference, bool) or not isinstance(task.reference, int | float | str):
+            return None
+        return replace(task, id=f"{task.id}{TOLD}", prompt=f"{task.prompt} (Answer: {task.reference})")
 
     def feedback(self, verdict: Verdict) -> str:
         """Return what the agent is told of a reply; the verdict's detail may name the answer, so it is left out."""

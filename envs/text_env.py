@@ -13,9 +13,11 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.task import Task, TaskSet
 from palaestra.envs.verdict import Verdict
 
-__all__ = ["Info", "TextEnv", "Words"]
+__all__ = ["TOLD", "Info", "TextEnv", "Words"]
 
 Info = dict[str, Any]
+TOLD = " (told)"
+"""How the id of a task ends whose prompt gives the answer away."""
 
 
 class Words(spaces.Text):
@@ -135,6 +137,29 @@ class TextEnv(gymnasium.Env[str, str]):
         """Return how probable the demonstration is from one who knows the ways of this world; 1 if there is one way."""
         del task
         return 1.0
+
+    def hinted(self, task: Task) -> Task | None:
+        """Return `task` with its answer in the prompt, and an id that ends with `TOLD`; None where that is not done.
+
+        It is there to be explained: what reaches an answer that one knows may show how to reach it.
+        """
+        del task
+        return None
+
+    @property
+    def explained(self) -> bool:
+        """Whether solutions say how they are reached, so that one born to this world learns to explain what it is told.
+
+        A nursery policy then is shown the right way only where the answer is told (`hinted`), and slips elsewhere.
+        """
+        return False
+
+    def answer(self, action: str) -> str | None:
+        """Return what an action comes down to, so that equal answers are equal text; None where there is none.
+
+        It is read without knowing what is right: for votes among several replies.
+        """
+        return action.strip() or None
 
     def slip(self, task: Task) -> Sequence[str] | None:
         """Return the actions of someone who knows the way and makes a typical mistake, or None where none is known.

@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from palaestra.envs.errors import ContractError
 from palaestra.envs.task import Task
 
-__all__ = ["Judge", "Status", "Verdict"]
+__all__ = ["Judge", "ReadsAnswers", "Status", "Verdict"]
 
 
 class Status(StrEnum):
@@ -70,3 +71,12 @@ class Verdict:
 
 Judge = Callable[[Task, str], Verdict]
 """`judge(task, reply) -> Verdict`. It never raises for any reply, however hostile."""
+
+
+@runtime_checkable
+class ReadsAnswers(Protocol):
+    """A judge that can say which answer it reads in a reply."""
+
+    def answer_of(self, reply: str) -> str | None:
+        """Return the answer in a form in which equal answers are mostly equal text; None where there is none."""
+        ...

@@ -17,6 +17,7 @@ from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, describe
 from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.recipes.own import own_recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState, objective_from_json
@@ -54,6 +55,7 @@ def evolve(
     staleness: int = 0,
     engine: str = "",
     executor: str = "",
+    file: tuple[str, str] | None = None,
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
 
@@ -74,6 +76,7 @@ def evolve(
         report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
         staleness: 0 plays and learns in turn. Above, experience is played while the policy learns, and none is learned
             from whose oldest token is more versions behind: 1 is one step off, more is fully asynchronous.
+        file: Path and text of the file that the recipe was read from, where it is none of ours; needed to resume.
 
     Raises:
         Interrupted: After Ctrl-C; the run can be resumed.
@@ -101,6 +104,7 @@ def evolve(
         "staleness": staleness,
         "engine": engine,
         "executor": executor,
+        "file": None if file is None else {"path": file[0], "text": file[1]},
     }
     with Peers.join() as peers:
         refuse_engine(peers, engine)
@@ -141,13 +145,21 @@ def resume(directory: Path, *, view: View) -> Result:
 def _resume(directory: Path, view: View, peers: Peers) -> Result:
     with Run.open(directory) as run:
         refuse_engine(peers, run.config.get("engine", ""))
-        recipe = find_recipe(run.config["recipe"], run.config["settings"])
+        recipe = _recipe_of(run)
         if describe(recipe) != run.config["parts"]:
             raise RunError(
                 f"{directory} was made with other values of the recipe {recipe.name!r} than this version has; "
                 "continuing would mix two experiments. Use the version that made it, or begin a new run."
             )
         return _run(run, recipe, view, peers)
+
+
+def _recipe_of(run: Run) -> Recipe:
+    """Return the recipe that a run was begun with; runs of earlier versions do not name a file."""
+    config = run.config
+    if file := config.get("file"):
+        return own_recipe(file["text"], file["path"], config["settings"])
+    return find_recipe(config["recipe"], config["settings"])
 
 
 def _run(run: Run, recipe: Recipe, view: View, peers: Peers) -> Result:

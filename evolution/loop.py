@@ -23,7 +23,7 @@ from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.executor import rollout_on
 from palaestra.evolution.league import League, learn_of
 from palaestra.evolution.pace import refuse_stale
-from palaestra.evolution.recipe import Recipe
+from palaestra.evolution.recipe import Recalls, Recipe, Situated
 from palaestra.evolution.refinement.groups import by_group, is_informative
 from palaestra.evolution.report.course import UNIFORM_GROUPS
 from palaestra.evolution.report.curve import draw_curve
@@ -75,6 +75,7 @@ class Loop:
         league = League(run.directory / "league", trust_remote_code=self.policy.trust_remote_code)
         rollout = rollout_on(run.config.get("executor", ""), self.sampler.agent)
         self.yard = Yard(rollout, run.config["seed"], league, learner=self.policy)
+        self.yard.recorded = lambda step: run.experience.read(_shard(step))
         # What the run was begun with; runs of earlier versions do not say it.
         self.staleness: int = run.config.get("staleness", 0)
         self.source: Source = AtOnce(recipe.acquire, self.yard)
@@ -103,13 +104,16 @@ class Loop:
         with clock(Phase.ACQUIRE):
             acquired = self.acquire(state.objective.env, step)
             learn_of(self.yard.league, acquired)
+            recalled = self.recall(state.objective.env, step)
         with clock(Phase.REFINE):
-            refined, counts = self.refine(acquired)
+            refined, counts = self.refine(acquired, recalled, step)
         with clock(Phase.UPDATE):
             before = self.policy.version
             metrics = {**self.updater.step(refined), **self.sampler.follow()} if refined else {}
             self.source.updated()
-        groups = by_group(acquired).values()
+        if refined:  # what no label has chosen may be wrong, and then is learned
+            metrics["refined_correct"] = sum(episode.correct for episode in refined) / len(refined)
+        groups = by_group(acquired or recalled).values()
         metrics[UNIFORM_GROUPS] = sum(not is_informative(group) for group in groups) / max(1, len(groups))
         state.count(acquired, refined, clock.total, self.policy.version)
         self.run.record_lineage(
@@ -126,7 +130,7 @@ class Loop:
         )
         lineage = self.run.experience.lineage(_shard(step))
         pace = self.source.pace.figures(refined, before, clock.seconds, lineage)
-        self.report(_record(step, self.recipe.steps, acquired, refined, clock.seconds, metrics, pace))
+        self.report(_record(step, self.recipe.steps, acquired, recalled, refined, clock.seconds, metrics, pace))
         if step % self.recipe.evaluate_every == 0 or step == self.recipe.steps:
             state.objective = state.objective.next(self.evaluate(state))
         if step % self.recipe.checkpoint_every == 0 or step == self.recipe.steps:
@@ -143,12 +147,19 @@ class Loop:
             return acquired
         return self.run.experience.read(_shard(step))
 
-    def refine(self, acquired: Sequence[Episode]) -> tuple[list[Episode], dict[str, int]]:
+    def recall(self, env: str, step: int) -> list[Episode]:
+        """Return what the step takes up of earlier ones."""
+        acquire = self.recipe.acquire
+        return acquire.recall(self.yard, env, step) if isinstance(acquire, Recalls) else []
+
+    def refine(
+        self, acquired: Sequence[Episode], recalled: Sequence[Episode], step: int
+    ) -> tuple[list[Episode], dict[str, int]]:
         """Return what is worth learning from, and how many episodes were left after each filter."""
-        refined = [episode for episode in acquired if episode.valid]
-        counts = {"acquired": len(acquired), "valid": len(refined)}
+        refined = [episode for episode in (*recalled, *acquired) if episode.valid]
+        counts = {"acquired": len(acquired), "recalled": len(recalled), "valid": len(refined)}
         for part in self.recipe.refine:
-            refined = part(refined)
+            refined = (part.at(self.yard, step) if isinstance(part, Situated) else part)(refined)
             counts[type(part).__name__] = len(refined)
         refuse_held_out(refined)
         if self.staleness > 0:
@@ -258,12 +269,14 @@ def _record(
     step: int,
     steps: int,
     acquired: Sequence[Episode],
+    recalled: Sequence[Episode],
     refined: Sequence[Episode],
     seconds: dict[Phase, float],
     metrics: Mapping[str, float],
     pace: Mapping[str, float],
 ) -> StepRecord:
-    valid = [episode for episode in acquired if episode.valid]
+    # A step that plays nothing is known by what it takes up.
+    valid = [episode for episode in acquired or recalled if episode.valid]
     count = max(1, len(valid))
     return StepRecord(
         step=step,
@@ -272,7 +285,7 @@ def _record(
         correct=sum(episode.correct for episode in valid) / count,
         acquired=len(acquired),
         used=len(refined),
-        invalid=len(acquired) - len(valid),
+        invalid=sum(not episode.valid for episode in acquired),
         tokens=sum(episode.tokens for episode in acquired),
         seconds=seconds,
         metrics=metrics,

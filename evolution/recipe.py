@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints, runtime_checkable
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
@@ -11,7 +11,7 @@ from palaestra.evolution.evaluation.record import Played, Score
 from palaestra.evolution.updating.updater import Update
 from palaestra.evolution.yard import Yard
 
-__all__ = ["Acquire", "Evaluate", "Recipe", "Refine", "configure", "describe"]
+__all__ = ["Acquire", "Evaluate", "Recalls", "Recipe", "Refine", "Situated", "configure", "describe"]
 
 
 class Acquire(Protocol):
@@ -35,11 +35,29 @@ class Acquire(Protocol):
         ...
 
 
+@runtime_checkable
+class Recalls(Protocol):
+    """A first phase that also takes up what was acquired in earlier steps; it is not recorded again."""
+
+    def recall(self, yard: Yard, env: str, step: int) -> list[Episode]:
+        """Return recorded episodes (`Yard.recorded`) to learn from besides those of the step, in order."""
+        ...
+
+
 class Refine(Protocol):
     """Part of the second phase."""
 
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
         """Return what is worth learning from, in order."""
+        ...
+
+
+@runtime_checkable
+class Situated(Protocol):
+    """A part of the second phase that must know where and when it is; what it then is does the work."""
+
+    def at(self, yard: Yard, step: int) -> Refine:
+        """Return the part as it is in a step of a run; a pure function of the weights, the yard and the step."""
         ...
 
 
@@ -76,7 +94,7 @@ class Recipe:
 
     name: str
     acquire: Acquire
-    refine: tuple[Refine, ...]
+    refine: tuple[Refine | Situated, ...]
     update: Update
     evaluate: Evaluate
     steps: int

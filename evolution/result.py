@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from palaestra.evolution.evaluation.record import Evaluation, Score
+from palaestra.evolution.evaluation.transfer import transfer
 
 __all__ = ["Example", "Result"]
 
@@ -76,6 +77,13 @@ class Result:
         """Score after, in the environment of the objective."""
         return self.after.of(self.env)
 
+    def _transfer(self) -> dict[str, object] | None:
+        """Return what learning did to each of several environments; None where one was measured, or not always."""
+        measured = {frozenset(score.env for score in evaluation.scores) for evaluation in self.history}
+        if len(measured) > 1 or len(self.history) < 2 or len(self.before.scores) < 2:
+            return None
+        return transfer(self.history).as_json()
+
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values: what `--json` writes (`before`, `after`: held-out greedy accuracy)."""
         before, after = self.score_before.accuracy, self.score_after.accuracy
@@ -95,5 +103,6 @@ class Result:
             "birth_seconds": self.birth_seconds,
             "run": str(self.run),
             "evaluations": [e.as_json() for e in self.history],
+            "transfer": self._transfer(),
             "examples": [asdict(e) for e in self.examples],
         }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
@@ -13,7 +14,21 @@ from palaestra.envs.errors import ContractError, UsageError
 from palaestra.envs.task import HELD_OUT_SHARE, Split, held_out
 from palaestra.evolution.league import League
 
-__all__ = ["Yard", "refuse_held_out"]
+__all__ = ["Outcome", "Yard", "refuse_held_out"]
+
+
+class Outcome(NamedTuple):
+    """How an episode ended.
+
+    Attributes:
+        env: Spec of its environment.
+        task: Id of its task.
+        correct: Whether it was right.
+    """
+
+    env: str
+    task: str
+    correct: bool
 
 
 @dataclass
@@ -26,6 +41,7 @@ class Yard:
         league: Frozen ancestors of the policy.
         make_arena: Builds the arena of a spec.
         learner: The policy that learns, where it is not the rollout's own.
+        recorded: Returns the episodes that an earlier step acquired.
     """
 
     rollout: Rollout
@@ -33,8 +49,10 @@ class Yard:
     league: League = field(default_factory=lambda: League(Path("league")))
     make_arena: Callable[[str], Arena] = catalogue.make_arena
     learner: LocalPolicy | None = None
+    recorded: Callable[[int], list[Episode]] = field(default=lambda _: [])
     _arenas: dict[str, Arena] = field(default_factory=dict)
     _splits: dict[str, Split] = field(default_factory=dict)
+    _outcomes: dict[int, tuple[Outcome, ...]] = field(default_factory=dict)
 
     @property
     def policy(self) -> LocalPolicy:
@@ -49,6 +67,13 @@ class Yard:
         if env not in self._arenas:
             self._arenas[env] = self.make_arena(env)
         return self._arenas[env]
+
+    def outcomes(self, step: int) -> tuple[Outcome, ...]:
+        """Return how the valid episodes of an earlier step ended; its record is read once."""
+        if step not in self._outcomes:
+            played = self.recorded(step)
+            self._outcomes[step] = tuple(Outcome(e.env, e.task, e.correct) for e in played if e.valid)
+        return self._outcomes[step]
 
     def split(self, env: str) -> Split:
         """Return the tasks of an environment, divided by their hash.

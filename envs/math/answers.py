@@ -130,6 +130,11 @@ def _expected(reference: Json) -> Fraction | None:
 class NumberJudge:
     """Compare the reply's final number with the reference, exactly and as rational numbers."""
 
+    def answer_of(self, reply: str) -> str | None:
+        """Return the final number as a whole number or a fraction."""
+        found = final_number(reply)
+        return None if found is None else str(found)
+
     def __call__(self, task: Task, reply: str) -> Verdict:
         """Judge a reply; the reference is a number or a text that is one."""
         expected = _expected(task.reference)

@@ -46,6 +46,7 @@ LEVELS: Mapping[int, Difficulty] = MappingProxyType(
 _LISTED = 100_000
 _PATIENCE = 2_000
 _SUM = re.compile(r"\d+(?: [+-] \d+)*")
+_PLAIN_SUM = re.compile(r"\d+(?: \+ \d+)+")
 _TERM = re.compile(r"([+-]?) ?(\d+)")
 
 
@@ -60,6 +61,9 @@ class Arithmetic(QuestionEnv):
         operands: How many numbers; overrides the level's.
         operations: Signs to draw from, of `+-*/`; overrides the level's.
         level: A step of `LEVELS`, 1 (one-digit sums) to 8; 2, the default, is the sum of two numbers up to 99.
+        worked: Solutions of sums say how they are reached, digit by digit from the right with what is carried:
+            `7+8=15 3+4+1=8 85`. A nursery policy is shown them where the answer is told (`37 + 48 = ? (Answer: 85)`),
+            and elsewhere sums that forget to carry.
         size: Most tasks; fewer come where fewer problems exist.
         seed: Seed of the tasks.
         tries: How many replies an episode allows.
@@ -76,6 +80,7 @@ class Arithmetic(QuestionEnv):
         operands: int | None = None,
         operations: str | None = None,
         level: int = 2,
+        worked: bool = False,
         size: int = 10_000,
         seed: int = 0,
         tries: int = 1,
@@ -90,17 +95,30 @@ class Arithmetic(QuestionEnv):
             base.operands if operands is None else operands,
             base.operations if operations is None else operations,
         )
+        if worked and tasks is None and set(difficulty.operations) != {"+"}:
+            raise UsageError(f"Only sums can be worked; operations must be '+', got {difficulty.operations!r}.")
+        self.worked = worked
         self._highest = 10**difficulty.digits if tasks is None else 100
         tasks = tasks if tasks is not None else arithmetic_tasks(difficulty, size=size, seed=seed)
         super().__init__(tasks, NumberJudge(), tries=tries, render_mode=render_mode)
 
+    @property
+    def explained(self) -> bool:
+        """Whether solutions are worked."""
+        return self.worked
+
     def solution(self, task: Task) -> tuple[str]:
-        """Return the answer."""
+        """Return the answer, and before it how it is reached, if that is wanted."""
+        problem = task.prompt.partition(" = ?")[0]
+        if self.worked and _PLAIN_SUM.fullmatch(problem):
+            return (_worked(problem.split(" + "), carries=True),)
         return (str(task.reference),)
 
     def slip(self, task: Task) -> tuple[str] | None:
         """Return the answer of someone who forgets every carry; None where a product or quotient is asked for."""
         problem = task.prompt.removesuffix(" = ?")
+        if self.worked and _PLAIN_SUM.fullmatch(problem):
+            return (_worked(problem.split(" + "), carries=False),)
         if not _SUM.fullmatch(problem):
             return None
         terms = [(-1 if sign == "-" else 1, number[::-1]) for sign, number in _TERM.findall(problem)]
@@ -157,6 +175,20 @@ def _task(numbers: list[int], signs: list[str]) -> Task:
         # Digits to look at: once each, and once more for every product or quotient.
         {"difficulty": written * (1 + products)},
     )
+
+
+def _worked(terms: list[str], *, carries: bool) -> str:
+    """Return a sum worked out digit by digit from the right; without carries each digit's sum stands for itself."""
+    lines, answer, carry = [], "", 0
+    places = max(map(len, terms))
+    for place in range(places):
+        digits = [term[-1 - place] for term in terms if len(term) > place]
+        column = sum(map(int, digits)) + carry
+        lines.append("+".join([*digits, *([str(carry)] if carry else [])]) + f"={column}")
+        last = place == places - 1
+        answer = (str(column) if carries and last else str(column % 10)) + answer
+        carry = column // 10 if carries else 0
+    return " ".join([*lines, str(int(answer))])
 
 
 def _evaluated(numbers: list[int], signs: list[str]) -> int:

@@ -49,6 +49,11 @@ class MathJudge:
         if not 0 < self.seconds < 1e6:
             raise UsageError(f"MathJudge.seconds must lie between 0 and a million, got {self.seconds!r}.")
 
+    def answer_of(self, reply: str) -> str | None:
+        """Return the final answer as it is written, without white space: `1/2` and `0.5` are two."""
+        found = extract(reply)
+        return "".join(found.text.split()) or None if found else None
+
     def __call__(self, task: Task, reply: str) -> Verdict:
         """Judge a reply."""
         found = _examined(task, reply)

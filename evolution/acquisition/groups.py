@@ -1,7 +1,7 @@
 """Acquire by sampling: several attempts at the same task, so that they can be compared with each other."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,12 +49,25 @@ class SampleGroups:
         Raises:
             InfrastructureError: If not one episode was valid: there is something to mend, not to learn.
         """
-        train = yard.split(env).train
-        draw = derive_generator(yard.seed, "acquire", env, step)
+        train, generator = yard.split(env).train, derive_generator(yard.seed, "acquire", env, step)
+        return self.play(yard, env, step, lambda count: train.draw(generator, count))
+
+    def play(self, yard: Yard, env: str, step: int, draw: Callable[[int], Sequence[Task]]) -> list[Episode]:
+        """Return the episodes of step `step` on tasks that are chosen otherwise.
+
+        Args:
+            yard: Where.
+            env: Spec of the environment.
+            step: The step.
+            draw: Returns so many tasks; called once a round.
+
+        Raises:
+            InfrastructureError: If not one episode was valid.
+        """
         episodes: list[Episode] = []
         informative, wanted = 0, self.groups
         for round_number in range(self.rounds):
-            tasks = train.draw(draw, wanted)
+            tasks = draw(wanted)
             sampled = yard.rollout.play(self.assign(tasks, yard.seed, env, step, round_number))
             episodes += sampled
             informative += sum(is_informative(group) for group in by_group(sampled).values())

@@ -17,6 +17,7 @@ from palaestra.evolution.cli.output import check_writable, console_for, hush_lib
 from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.recipes.own import is_own, own_recipe, read_own
 from palaestra.evolution.report.live import LiveView
 from palaestra.evolution.result import Result
 from palaestra.evolution.view import Silent
@@ -29,7 +30,10 @@ DEFAULT_ENV = "palaestra/Arithmetic-v0"
 
 def evolve(
     context: typer.Context,
-    recipe: Annotated[str, typer.Argument(help="How to learn; `palaestra recipes` lists them.")] = "grpo",
+    recipe: Annotated[
+        str,
+        typer.Argument(help="How to learn; `palaestra recipes` lists them. Or a file of your own, such as ./mine.py."),
+    ] = "grpo",
     env: Annotated[
         list[str],
         typer.Option(metavar="SPEC", help="Environment to learn in; several, from easy to hard, are a ladder."),
@@ -161,7 +165,8 @@ def _begin(
 ) -> Result | None:
     # What can be wrong is said before the minutes begin, and what can be said without torch before it loads.
     build_each(objective.evaluated)
-    chosen = find_recipe(recipe, settings)
+    file = (recipe, read_own(recipe)) if is_own(recipe) else None
+    chosen = find_recipe(recipe, settings) if file is None else own_recipe(file[1], recipe, settings)
     from palaestra.evolution.evolve import evolve
 
     begun = partial(
@@ -174,6 +179,7 @@ def _begin(
         command=("palaestra", *sys.argv[1:]),
         settings=settings,
         report_to=report_to,
+        file=file,
         **work,
     )
     return _watched(begun, f"palaestra evolve {recipe} · {objective.env}")

@@ -34,7 +34,9 @@ def arenas(json: JsonFile = None, _config: ConfigFile = None) -> None:
 
 
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="Show this recipe's options.", show_default="list all")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Show the options of this recipe, or of a file.", show_default="list all")
+    ] = None,
     json: JsonFile = None,
     _config: ConfigFile = None,
 ) -> None:

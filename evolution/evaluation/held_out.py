@@ -12,6 +12,7 @@ from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status
+from palaestra.evolution.evaluation.further import Further, check_further, measure
 from palaestra.evolution.evaluation.record import Estimate, Played, Score
 from palaestra.evolution.evaluation.statistics import mean_pass_at_k, wilson
 from palaestra.evolution.yard import Yard
@@ -29,11 +30,17 @@ class HeldOut:
         tasks: Most held-out tasks to play; the same ones for every policy and run of one seed.
         attempts: Sampled attempts a task; 1 or less samples none.
         sampling: How to sample them; the greedy pass has the same token limit.
+        also: What else is measured in a run, see `palaestra.evolution.evaluation.further`: of the sampled attempts
+            `"majority"` and `"reranked"`, of the greedy ones `"calibration"`.
     """
 
     tasks: int = 500
     attempts: int = 1
     sampling: Sampling = Sampling(max_tokens=64)
+    also: tuple[Further, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_further(self.also, self.attempts)
 
     def score(
         self, rollout: Rollout, env: str, seed: int = 0, on_episode: Callable[[Episode], None] | None = None
@@ -60,12 +67,14 @@ class HeldOut:
     def play(self, yard: Yard, env: str, step: int) -> Played:
         """Play all episodes of one evaluation; the same tasks at every step."""
         del step
-        return Played(self.sample(yard.rollout, env, yard.seed), {})
+        episodes = self.sample(yard.rollout, env, yard.seed)
+        greedy = [episode for episode in episodes if episode.group == GREEDY_GROUP]
+        sampled = [episode for episode in episodes if episode.group != GREEDY_GROUP]
+        return Played(episodes, measure(self.also, yard, greedy, sampled))
 
     def scores(self, env: str, episodes: Sequence[Episode], figures: Mapping[str, float]) -> tuple[Score, ...]:
         """Return the score in one environment."""
-        del figures
-        return (summarise(env, episodes, 0.0),)
+        return (replace(summarise(env, episodes, 0.0), figures=figures),)
 
     def settle(self, yard: Yard, env: str, episodes: Sequence[Episode], step: int) -> None:
         """Nothing follows from a measurement."""

@@ -9,7 +9,17 @@ from palaestra.envs.errors import ShapeError
 from palaestra.evolution.evaluation.record import Estimate
 from scipy.stats import binomtest, t
 
-__all__ = ["RESAMPLES", "difference", "mean_pass_at_k", "mean_share", "paired_difference", "pass_at_k", "wilson"]
+__all__ = [
+    "RESAMPLES",
+    "difference",
+    "gap_recovered",
+    "mean_over_tasks",
+    "mean_pass_at_k",
+    "mean_share",
+    "paired_difference",
+    "pass_at_k",
+    "wilson",
+]
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
@@ -95,6 +105,41 @@ def mean_pass_at_k(
     if len(made) != len(successes_per_task):
         raise ShapeError(f"Every task needs its attempts, got {len(made)} for {len(successes_per_task)} tasks.")
     return _bootstrap([pass_at_k(n, int(c), k) for n, c in zip(made, successes_per_task, strict=True)], generator)
+
+
+def mean_over_tasks(figures: Sequence[float], generator: np.random.Generator) -> Estimate:
+    """Average a figure over tasks; the interval is the percentile bootstrap over tasks.
+
+    Args:
+        figures: `[T]` finite figures, T at least 1.
+        generator: Draws the `RESAMPLES` resamples.
+
+    Raises:
+        ShapeError: If there is no task.
+    """
+    return _bootstrap(figures, generator)
+
+
+def gap_recovered(weak: float, taught: float, ceiling: float) -> float:
+    """Return which share of the gap between a weak teacher and what is possible its pupil has closed.
+
+    Args:
+        weak: Accuracy of the teacher.
+        taught: Accuracy of the pupil that learned from the teacher's labels.
+        ceiling: Accuracy of the same pupil taught with true labels.
+
+    Returns:
+        `(taught - weak) / (ceiling - weak)`: 0 where the pupil is like the teacher, 1 at the ceiling; below and above
+        are possible.
+
+    Raises:
+        ShapeError: If the ceiling is not above the teacher, so that there is no gap.
+
+    Source: Burns et al. 2023, "Weak-to-strong generalization", performance gap recovered.
+    """
+    if not ceiling > weak:
+        raise ShapeError(f"There is no gap to recover: the ceiling {ceiling} is not above the teacher's {weak}.")
+    return (taught - weak) / (ceiling - weak)
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float], generator: np.random.Generator) -> Estimate:

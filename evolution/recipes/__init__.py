@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from palaestra.envs.errors import UnknownNameError
+from palaestra.evolution.recipes.own import is_own, own_recipe, read_own
 
 if TYPE_CHECKING:
     from palaestra.evolution.recipe import Recipe
@@ -137,6 +138,48 @@ _CARDS = (
         'Song et al. 2024, "Trial and error"',
         "palaestra.evolution.recipes.eto:eto",
     ),
+    RecipeCard(
+        "star",
+        "Imitate rationales that reach the answer, and those that explain an answer that was told.",
+        'Zelikman et al. 2022, "STaR"',
+        "palaestra.evolution.recipes.star:star",
+    ),
+    RecipeCard(
+        "rest",
+        "Sample once, imitate in several steps what reaches a threshold that rises.",
+        'Gulcehre et al. 2023, "Reinforced self-training"',
+        "palaestra.evolution.recipes.rest:rest",
+    ),
+    RecipeCard(
+        "rest-em",
+        "Rounds of sampling and imitating what is right, each from the base.",
+        'Singh et al. 2023, "Beyond human data"',
+        "palaestra.evolution.recipes.rest:rest_em",
+    ),
+    RecipeCard(
+        "math-ft",
+        "Learn solutions, then to judge them, then solutions; vote, weighed by one's own judgement.",
+        'Liu et al. 2023, "Improving large language model fine-tuning for solving math problems"',
+        "palaestra.evolution.recipes.math_ft:math_ft",
+    ),
+    RecipeCard(
+        "lmsi",
+        "Without labels: imitate what most attempts agree on.",
+        'Huang et al. 2023, "Large language models can self-improve"',
+        "palaestra.evolution.recipes.lmsi:lmsi",
+    ),
+    RecipeCard(
+        "curriculum",
+        "GRPO on tasks that are solved sometimes, as the last steps have found.",
+        'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',
+        f"{_POLICY_GRADIENT}:curriculum",
+    ),
+    RecipeCard(
+        "replay",
+        "GRPO that also learns again from the last steps, with importance weights.",
+        'Espeholt et al. 2018, "IMPALA" (truncated importance weights)',
+        f"{_POLICY_GRADIENT}:replay",
+    ),
 )
 
 
@@ -146,15 +189,19 @@ def recipes() -> tuple[RecipeCard, ...]:
 
 
 def find_recipe(name: str, settings: Mapping[str, object] | None = None) -> "Recipe":
-    """Build the recipe of that name, with options set by dotted path.
+    """Build the recipe of that name, or of the file at that path (`.py`), with options set by dotted path.
 
     Raises:
         UnknownNameError: If no recipe has the name or no option the path.
-        UsageError: If an option has a value of the wrong type.
+        UsageError: If an option has a value of the wrong type, or a file holds no recipe.
     """
+    if is_own(name):
+        return own_recipe(read_own(name), name, settings)
     by_name = {card.name: card for card in _CARDS}
     if name not in by_name:
-        raise UnknownNameError("recipe", name, by_name, "`palaestra recipes` lists them.")
+        raise UnknownNameError(
+            "recipe", name, by_name, "`palaestra recipes` lists them; a file of your own ends with .py."
+        )
     from palaestra.evolution.recipe import configure
 
     module, _, function = by_name[name].entry_point.partition(":")

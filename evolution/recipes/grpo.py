@@ -4,19 +4,23 @@ All of them refill groups whose attempts earned the same, which DAPO introduced 
 what defines them; `--set acquire.rounds=1` gives each as first published.
 """
 
+from palaestra.evolution.acquisition.curriculum import Curriculum
 from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.replay import Replay
 from palaestra.evolution.evaluation.held_out import HeldOut
-from palaestra.evolution.recipe import Recipe
+from palaestra.evolution.recipe import Acquire, Recipe, configure
 from palaestra.evolution.refinement.groups import KeepInformativeGroups
 from palaestra.evolution.updating.policy_gradient import variant
 
-__all__ = ["dapo", "dr_grpo", "grpo", "gspo", "reinforce_plus_plus", "rloo"]
+__all__ = ["curriculum", "dapo", "dr_grpo", "grpo", "gspo", "reinforce_plus_plus", "replay", "rloo"]
+
+_GROUPS = SampleGroups(groups=32, attempts=8, rounds=3)
 
 
-def _policy_gradient(name: str, rule: str) -> Recipe:
+def _policy_gradient(name: str, rule: str, acquire: Acquire = _GROUPS) -> Recipe:
     return Recipe(
         name=name,
-        acquire=SampleGroups(groups=32, attempts=8, rounds=3),
+        acquire=acquire,
         refine=(KeepInformativeGroups(),),
         update=variant(rule),
         evaluate=HeldOut(),
@@ -52,3 +56,18 @@ def rloo() -> Recipe:
 def reinforce_plus_plus() -> Recipe:
     """Advantages normalised over the batch (Hu et al. 2025, "REINFORCE++")."""
     return _policy_gradient("reinforce++", "reinforce++")
+
+
+def curriculum() -> Recipe:
+    """GRPO on tasks of middle difficulty, as the last steps have found it (see `Curriculum`).
+
+    Source: Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents" (tasks of intermediate
+    difficulty), with the shares of Huang et al. 2025, "R-Zero".
+    """
+    return _policy_gradient("curriculum", "grpo", Curriculum(_GROUPS, lowest=0.3, highest=0.7))
+
+
+def replay() -> Recipe:
+    """GRPO on what is new and on groups of the last steps, weighed by how the policy has changed (see `Replay`)."""
+    recipe = _policy_gradient("replay", "grpo", Replay(_GROUPS))
+    return configure(recipe, {"update.correction": "truncate"})

@@ -111,7 +111,7 @@ def _add_score(table: Table, before: Score, after: Score, *, learned: bool) -> N
     table.add_row(
         f"  95 %, {after.tasks:,} tasks", *map(bounds, (before.accuracy, after.accuracy, change)), style="dim"
     )
-    for name in before.figures.keys() & after.figures.keys():
+    for name in (name for name in after.figures if name in before.figures):
         table.add_row(f"  {name.replace('_', ' ')}", f"{before.figures[name]:.3f}", f"{after.figures[name]:.3f}")
     for k in sorted(set(before.pass_at_k) & set(after.pass_at_k)):
         old, new = before.pass_at_k[k], after.pass_at_k[k]

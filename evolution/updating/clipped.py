@@ -30,7 +30,7 @@ from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
 from palaestra.evolution.updating.updater import Trainable
 from trl import GRPOConfig
 
-__all__ = ["Climbed", "Climber", "ClippedObjective", "Loss", "refuse_demonstrations"]
+__all__ = ["Climbed", "Climber", "ClippedObjective", "Loss", "refuse_demonstrations", "refuse_unknown"]
 
 Loss: TypeAlias = Literal["grpo", "dr_grpo", "dapo", "bnpo"]
 
@@ -275,6 +275,15 @@ def refuse_demonstrations(episodes: Sequence[Episode]) -> None:
         raise UsageError(
             f"Episode {shown.id!r} was demonstrated, so no policy's log-probabilities of it are known and a policy "
             "gradient cannot learn from it. Learn from demonstrations by Finetune or Preference."
+        )
+
+
+def refuse_unknown(batch: Batch) -> None:
+    """Raise `ContractError` if nobody knows how probable a token was where it stands."""
+    if np.isnan(batch.logprobs).any():
+        raise ContractError(
+            "Some tokens have no known log-probability where they stand: they were sampled in another context, or "
+            "not at all. A policy gradient cannot learn from them; imitate them (Finetune)."
         )
 
 

@@ -16,7 +16,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.updating.batching import Batch, assemble
-from palaestra.evolution.updating.clipped import Climber, ClippedObjective, refuse_demonstrations
+from palaestra.evolution.updating.clipped import Climber, ClippedObjective, refuse_demonstrations, refuse_unknown
 from palaestra.evolution.updating.correction import Correction, Level, effective_share, gap, importance_weights
 from palaestra.evolution.updating.credit import Credit, advantages
 from palaestra.evolution.updating.driver import Taken
@@ -138,6 +138,7 @@ class PolicyGradientUpdater:
         begin = perf_counter()
         played, credit, uniform = self._credited(episodes)
         batch = assemble(played, credit)
+        refuse_unknown(batch)
         driver, taken, apart = self._driver, list[Taken](), _apart(np.zeros(0))
         with driver.training("update", self._steps):
             if len(batch.ids):

@@ -16,7 +16,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.batching import Batch, assemble
-from palaestra.evolution.updating.clipped import Climber, ClippedObjective, Loss, refuse_demonstrations
+from palaestra.evolution.updating.clipped import Climber, ClippedObjective, Loss, refuse_demonstrations, refuse_unknown
 from palaestra.evolution.updating.correction import gap
 from palaestra.evolution.updating.critic import Critic, Lesson
 from palaestra.evolution.updating.driver import Taken
@@ -123,6 +123,7 @@ class PpoUpdater:
         played = [episode for episode in episodes if episode.valid]
         refuse_demonstrations(played)
         batch, climber, method = assemble(played), self._climber, self.method
+        refuse_unknown(batch)
         taken, fitted, figures = list[Taken](), list[Taken](), dict[str, float]()
         with climber.driver.training("update", self._steps):
             log_ratios = np.zeros(0, np.float32)
