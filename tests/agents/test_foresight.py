@@ -51,10 +51,10 @@ def test_it_thinks_of_legal_moves_and_of_the_end() -> None:
     assert set(opinion.priors) == set(range(2, 9))
     assert sum(opinion.priors.values()) == pytest.approx(1.0)
     assert opinion is foresight([state])[0]
-    context = foresight.context("You are X.\nXO3\n456\n789").tolist()
+    context = foresight.context("You are X.\nX1 O2 3\n4 5 6\n7 8 9").tolist()
     expected = np.exp([said(agent.policy, context, [foresight.reply(str(a + 1))[0]]) for a in range(2, 9)])
     assert list(opinion.priors.values()) == pytest.approx(list(expected / expected.sum()), rel=1e-4)
-    asked = foresight.context("You are X.\nXO3\n456\n789" + QUESTION).tolist()
+    asked = foresight.context("You are X.\nX1 O2 3\n4 5 6\n7 8 9" + QUESTION).tolist()
     ends = np.exp([said(agent.policy, asked, [foresight.reply(end)[0]]) for end in ENDS])
     assert opinion.value == pytest.approx((ends[2] - ends[0]) / ends.sum(), rel=1e-4)
 

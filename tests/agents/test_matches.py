@@ -63,7 +63,7 @@ class Speller:
 
     def _reply(self, request: Request) -> Sample:
         board = self.tokenizer.decode(request.context).rpartition("You are ")[2].partition(".\n")[2]
-        word = next(cell for cell in board if cell.isdigit())
+        word = next(cell for cell in board.split() if cell.isdigit())
         ids = np.array([*self.tokenizer.encode(word, add_special_tokens=False), self.tokenizer.eos_token_id], np.int32)
         return Sample(
             ids, np.full(len(ids), -0.5, np.float32), FinishReason.STOP, np.full(len(ids), self.version, np.int32)
@@ -107,7 +107,7 @@ def test_the_winner_is_paid_with_its_last_turn() -> None:
     assert [turn.reward for turn in lost.turns] == [0.0, -1.0]
     assert (won.verdict.status, lost.verdict.status) == (Status.CORRECT, Status.WRONG)
     assert (won.task, lost.task) == ("tic_tac_toe_v0/player_0", "tic_tac_toe_v0/player_1")
-    assert won.turns[1].observation == "You are X.\nX23\nO56\n789"
+    assert won.turns[1].observation == "You are X.\nX1 2 3\nO4 5 6\n7 8 9"
     assert type(won.turns[0].observation) is str
 
 
@@ -207,7 +207,7 @@ def test_a_policy_that_fails_voids_the_games_that_asked_it(tokenizer: Any) -> No
 
 
 def test_a_conversation_that_is_full_has_lost(tokenizer: Any) -> None:
-    agents = [LanguageAgent(Speller(tokenizer, context_limit=70)), RandomAgent()]
+    agents = [LanguageAgent(Speller(tokenizer, context_limit=80)), RandomAgent()]
     (record,) = Matches(agents).play(games(1))
     assert record.valid
     assert record.fault is not None

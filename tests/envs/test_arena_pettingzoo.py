@@ -162,7 +162,7 @@ def test_in_a_game_of_turns_only_the_mover_counts() -> None:
     env.reset()
     env.step({"player_0": "5", "player_1": "1"})
     observations, *_ = env.step({"player_0": "9", "player_1": "1"})
-    assert observations["player_0"].endswith("O23\n4X6\n789\nMoves: 2, 3, 4, 6, 7, 8, 9")
+    assert observations["player_0"].endswith("O1 2 3\n4 X5 6\n7 8 9\nMoves: 2, 3, 4, 6, 7, 8, 9")
 
 
 def test_only_who_is_to_move_has_a_mask() -> None:

@@ -242,7 +242,7 @@ def test_a_player_may_try_again_or_be_moved_at_random() -> None:
     arena.step("10")
     assert "\nThat was no legal move: '10' is not one of 1, 4, 7, 2, 5, 8, 3, 6, 9.\n" in arena.observe("player_1")
     arena.step("5")
-    assert arena.observe("player_2").endswith("You are O.\n123\n4X6\n789\nMoves: 1, 4, 7, 2, 8, 3, 6, 9")
+    assert arena.observe("player_2").endswith("You are O.\n1 2 3\n4 X5 6\n7 8 9\nMoves: 1, 4, 7, 2, 8, 3, 6, 9")
     arena.step("5")
     arena.step("5")
     assert (arena.over, arena.rewards["player_2"]) == (True, -1.0)
@@ -285,8 +285,8 @@ def test_a_clone_plays_its_own_game() -> None:
         twin.reset(seed=1)
         twin.step("5")
         arena.step("9")
-        assert arena.observe("player_2").endswith("123\n456\n78X\nMoves: 1, 4, 7, 2, 5, 8, 3, 6")
-        assert twin.observe("player_2").endswith("123\n4X6\n789\nMoves: 1, 4, 7, 2, 8, 3, 6, 9")
+        assert arena.observe("player_2").endswith("1 2 3\n4 5 6\n7 8 X9\nMoves: 1, 4, 7, 2, 5, 8, 3, 6")
+        assert twin.observe("player_2").endswith("1 2 3\n4 X5 6\n7 8 9\nMoves: 1, 4, 7, 2, 8, 3, 6, 9")
 
 
 def test_go_boards_of_two_sizes_do_not_disturb_each_other() -> None:

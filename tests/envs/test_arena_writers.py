@@ -32,8 +32,8 @@ def after(name: str, *moves: str, seed: int = 0, **settings: Any) -> SpokenArena
 
 def test_tic_tac_toe() -> None:
     arena = after("tictactoe_v3", "2", "4", "9")
-    assert arena.observe("player_2") == "You are O.\n1X3\nO56\n78X\nMoves: 1, 7, 5, 8, 3, 6"
-    assert arena.observe("player_1") == "You are X.\n1X3\nO56\n78X"
+    assert arena.observe("player_2") == "You are O.\n1 X2 3\nO4 5 6\n7 8 X9\nMoves: 1, 7, 5, 8, 3, 6"
+    assert arena.observe("player_1") == "You are X.\n1 X2 3\nO4 5 6\n7 8 X9"
     # PettingZoo numbers the cells column by column: 2 is its 3, 4 its 1.
     assert arena.world.board.squares == [0, 2, 0, 1, 0, 0, 0, 0, 1]
     assert after("tictactoe_v3", "1", "9", "2", "8", "3").rewards == {"player_1": 1.0, "player_2": -1.0}
@@ -378,7 +378,7 @@ def test_an_onlooker_sees_the_whole_board() -> None:
     arena = spoken("tictactoe_v3", render_mode="ansi")
     arena.reset()
     arena.step("5")
-    assert arena.render() == "123\n4X6\n789"
+    assert arena.render() == "1 2 3\n4 X5 6\n7 8 9"
     arena = spoken("leduc_holdem_v4", render_mode="ansi")
     arena.reset(seed=0)
     picture = arena.render()

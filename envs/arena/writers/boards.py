@@ -24,8 +24,8 @@ class TicTacToeWriter(Writer):
 
     def picture(self, env: Any) -> str:  # noqa: D102
         squares = env.board.squares
-        marks = "".join([_MARKS[squares[c]] if squares[c] else str(n) for n, c in enumerate(_BY_ROW, start=1)])
-        return f"{marks[:3]}\n{marks[3:6]}\n{marks[6:]}"
+        cells = [f"{_MARKS[squares[c]] if squares[c] else ''}{n}" for n, c in enumerate(_BY_ROW, start=1)]
+        return "\n".join([" ".join(cells[row : row + 3]) for row in (0, 3, 6)])
 
     def tell(self, env: Any, agent: str, observation: Any) -> str:  # noqa: D102
         del observation
