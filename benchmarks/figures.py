@@ -33,7 +33,7 @@ def figures() -> str:
     equality, synthesis = result("math_equality"), result("synthesis")
     steps, tournament, spiral = result("arena_steps"), result("tournament"), result("spiral")
     ahead, engines = result("async_training")["modes"], result("engines")
-    zero = result("alphazero")
+    zero, squares, http = result("alphazero"), result("tic_tac_toe"), result("http_engine")
     text, many = steps["text"], steps["many_at_once"]
     coverage = [league["coverage"]["ratings"]["mean"] for league in tournament["leagues"].values()]
     order = [league["kendall_tau"]["likelihood"]["mean"] for league in tournament["leagues"].values()]
@@ -131,6 +131,12 @@ def figures() -> str:
             "benchmarks/spiral.py",
         ),
         (
+            "self-play in tic-tac-toe from a newborn policy, seeds 0 to 2: share of games not lost to minimax",
+            f"{interval(squares['not_lost_before'], '%')} before, {interval(squares['not_lost'], '%')} after "
+            f"{squares['seconds']['mean']:.0f} s",
+            "benchmarks/tic_tac_toe.py",
+        ),
+        (
             "search and learn in Nim, share won against minimax (at most 50 %), seeds 0 to 2",
             f"{interval(zero['minimax_before'], '%')} before, {interval(zero['minimax'], '%')} after "
             f"{zero['seconds']['mean']:.0f} s; against the random player {interval(zero['random'], '%')}",
@@ -147,6 +153,11 @@ def figures() -> str:
             "tokens/s of agents on a vLLM engine over those of bare vLLM, two cores",
             f"{engines['one_turn']['ratio']:.2f} in one turn, {engines['several_turns']['ratio']:.2f} in three turns",
             "benchmarks/engines.py",
+        ),
+        (
+            "tokens/s of agents over HTTP over those of the server's own benchmark client",
+            f"{http['ratio']:.2f} asking for the same, {http['ratio_to_text_alone']:.2f} where that asks for text alone",
+            "benchmarks/http_engine.py",
         ),
     ]
     lines = ["| what | figure (95 % interval) | command |", "|---|---|---|"]
