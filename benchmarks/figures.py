@@ -156,7 +156,7 @@ def figures() -> str:
         ),
         (
             "tokens/s of agents over HTTP over those of the server's own benchmark client",
-            f"{http['ratio']:.2f} asking for the same, {http['ratio_to_text_alone']:.2f} where that asks for text alone",
+            f"{http['ratio']:.2f} asking for the same, {http['ratio_to_text_alone']:.2f} if it asks for text alone",
             "benchmarks/http_engine.py",
         ),
     ]

@@ -9,8 +9,8 @@ games that the policy does not lose, half of them in each seat. Policies sample 
 
 Tuning was on seed 0 only, so seeds 1 and 2 are fresh. Looks at it that led here: without the price of divergence, or
 with little (0.02 to 0.05), the share rises to anything up to 75 % and falls again, as each seat learns to beat what the
-other does just now; with 0.1 and 0.3, and a learning rate that falls to nothing, it stayed (88 to 98 %). Predicted: from
-below 20 % to at least 70 % on every seed, within ten minutes with the birth.
+other does just now; with 0.1 and 0.3, and a learning rate that falls to nothing, it stayed (88 to 98 %). Predicted:
+from below 20 % to at least 70 % on every seed, within ten minutes with the birth.
 """
 
 import argparse
