@@ -23,7 +23,7 @@ from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.scripted import ConstantAgent, OracleAgent, RandomAgent
 from palaestra.envs.errors import UnknownNameError, UsageError
 
-__all__ = ["checkpoint_spec", "load_agent", "parse_options", "refuse_untrainable"]
+__all__ = ["checkpoint_spec", "load_agent", "parse_options", "refuse_untrainable", "run_checkpoints"]
 
 _FORMS = (
     "Write nursery:SKILL, local:PATH-or-id, vllm:PATH-or-id, run:PATH[@step], http:MODEL@ADDRESS, search:minimax, "
@@ -173,14 +173,19 @@ def _vllm(path: str, options: dict[str, str]) -> Policy:
     return VllmPolicy.load(unquote(path), **engine_settings(options))
 
 
+def run_checkpoints(run: Path) -> dict[int, Path]:
+    """Return where the weights of a run's steps are kept, by step; empty for what is no run."""
+    folders = [run / "checkpoints", run / "league"]
+    return {int(f.name[5:]): f for folder in folders for f in sorted(folder.glob("step-*")) if f.name[5:].isdecimal()}
+
+
 def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:
     """Return the policy of a run at one of its checkpoints."""
     from palaestra.agents.local import LocalPolicy
 
     _take(options, "run", _TRUST)
     path, _, step = unquote(place).rpartition("@") if "@" in place else (unquote(place), "", "")
-    folders = [Path(path) / "checkpoints", Path(path) / "league"]
-    kept = {int(f.name[5:]): f for folder in folders for f in sorted(folder.glob("step-*")) if f.name[5:].isdecimal()}
+    kept = run_checkpoints(Path(path))
     if not kept:
         raise UsageError(f"{path!r} is no run with checkpoints: expected a folder that `palaestra evolve` wrote.")
     if step and (not step.isdecimal() or int(step) not in kept):

@@ -1,20 +1,28 @@
 """Where a policy trains and is measured: a rollout, the tasks it may learn from and those it may not."""
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
+from palaestra.agents.agent import Agent
 from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
+from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Rollout
+from palaestra.agents.specs import load_agent, run_checkpoints
 from palaestra.envs.arena import catalogue
 from palaestra.envs.arena.arena import Arena
-from palaestra.envs.errors import ContractError, UsageError
+from palaestra.envs.errors import ContractError, RunError, UsageError
 from palaestra.envs.task import HELD_OUT_SHARE, Split, held_out
 from palaestra.evolution.league import League
 
 __all__ = ["Outcome", "Yard", "refuse_held_out"]
+
+# Two runs that are begun together are born within minutes of each other.
+_RIVAL_SECONDS = 600.0
 
 
 class Outcome(NamedTuple):
@@ -51,6 +59,7 @@ class Yard:
     learner: LocalPolicy | None = None
     recorded: Callable[[int], list[Episode]] = field(default=lambda _: [])
     _arenas: dict[str, Arena] = field(default_factory=dict)
+    _rivals: dict[str, Agent] = field(default_factory=dict)
     _splits: dict[str, Split] = field(default_factory=dict)
     _outcomes: dict[int, tuple[Outcome, ...]] = field(default_factory=dict)
 
@@ -75,6 +84,23 @@ class Yard:
             self._outcomes[step] = tuple(Outcome(e.env, e.task, e.correct) for e in played if e.valid)
         return self._outcomes[step]
 
+    def rival(self, spec: str, sampling: Sampling) -> Agent:
+        """Return an agent that another learns the weights of; a run that has no checkpoint yet is waited for.
+
+        Raises:
+            RunError: If the run has none after ten minutes.
+        """
+        if spec not in self._rivals:
+            kind, _, path = spec.partition(":")
+            if kind == "run":
+                _await_checkpoint(Path(unquote(path.partition("@")[0].partition("?")[0])))
+            self._rivals[spec] = load_agent(spec, sampling=sampling)
+        return self._rivals[spec]
+
+    def forget_rivals(self) -> None:
+        """Look for rivals anew when they are next asked for: those that learn have other weights then."""
+        self._rivals.clear()
+
     def split(self, env: str) -> Split:
         """Return the tasks of an environment, divided by their hash.
 
@@ -98,6 +124,18 @@ class Yard:
         if count == 0 or count >= len(split.train):
             return self
         return replace(self, _splits={**self._splits, env: Split(split.train[:count], split.test)})
+
+
+def _await_checkpoint(run: Path) -> None:
+    """Wait until a run that was begun beside this one has a checkpoint."""
+    until = time.monotonic() + _RIVAL_SECONDS
+    while not run_checkpoints(run):
+        if time.monotonic() > until:
+            raise RunError(
+                f"The rival's run {run} has had no checkpoint for {_RIVAL_SECONDS:.0f} s. Begin it beside this one, or "
+                "mend its name in acquire.rival; this run goes on with --resume."
+            )
+        time.sleep(0.5)
 
 
 def refuse_held_out(episodes: Sequence[Episode]) -> None:

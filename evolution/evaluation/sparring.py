@@ -17,6 +17,7 @@ from palaestra.envs.arena.game import GameArena
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.verdict import Status
+from palaestra.evolution.acquisition.self_play import refuse_seats
 from palaestra.evolution.evaluation.record import Played, Score
 from palaestra.evolution.evaluation.statistics import mean_share
 from palaestra.evolution.yard import Yard
@@ -41,6 +42,8 @@ class Sparring:
             mix its moves.
         promote_above: The policy becomes champion when the lower bound of the share that it won against the one that is
             exceeds this; 1/2 is what equals win.
+        seats: Which seats the policy sits in, in turn, by number; empty for all. Exploitability is that of a policy
+            for all seats, and left out where it has some.
         samples: Moves sampled in every situation to find what the policy does there; 0 leaves exploitability out.
         most_situations: Games with more situations are not asked for their exploitability.
     """
@@ -49,6 +52,7 @@ class Sparring:
     games: int = 400
     sampling: Sampling = Sampling(max_tokens=16)
     promote_above: float = 0.5
+    seats: tuple[int, ...] = ()
     samples: int = 200
     most_situations: int = 1_000
 
@@ -62,13 +66,16 @@ class Sparring:
         league.freeze(yard.policy, step)
         agents = [yard.rollout.agent.with_sampling(self.sampling)]
         seats, matches = len(yard.arena(env).possible_agents), list[Match]()
+        refuse_seats(self.seats, env, seats)
+        own = self.seats or tuple(range(seats))
         for number, opponent in enumerate(self.opponents, start=1):
             named = {START: league.members[0], CHAMPION: league.champion}.get(opponent)
             agents.append(league.agent(named, self.sampling) if named else load_agent(opponent))
             for game in range(self.games if named != present or opponent == START else 0):
-                players = tuple(0 if seat == game % seats else number for seat in range(seats))
-                seed = derive_seed(yard.seed, "sparring", env, opponent, game // seats)
-                matches.append(Match(f"{env}/{opponent}/{game}", env, players, seed, opponent, game % seats))
+                sits = own[game % len(own)]
+                players = tuple(0 if seat == sits else number for seat in range(seats))
+                seed = derive_seed(yard.seed, "sparring", env, opponent, game // len(own))
+                matches.append(Match(f"{env}/{opponent}/{game}", env, players, seed, opponent, sits))
         records = Matches(agents, make=yard.make_arena).play(matches)
         episodes = [record.episodes[record.match.players.index(0)] for record in records if record.episodes]
         return Played(episodes, self._figures(yard, env))
@@ -77,7 +84,7 @@ class Sparring:
         arena = yard.arena(env)
         lowest, highest = _range(arena)
         figures = {"lowest": lowest, "highest": highest}
-        if not self.samples or not isinstance(arena, GameArena):
+        if not self.samples or self.seats or not isinstance(arena, GameArena):
             return figures
         try:
             tree = GameTree(arena.rules, most_states=100_000)

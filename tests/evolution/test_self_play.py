@@ -18,7 +18,7 @@ from palaestra.agents.local import LocalPolicy
 from palaestra.agents.nursery import Plan, _new_model
 from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Rollout
-from palaestra.envs.errors import UsageError
+from palaestra.envs.errors import RunError, UsageError
 from palaestra.envs.verdict import Status
 from palaestra.evolution.acquisition.self_play import SelfPlay
 from palaestra.evolution.cli.evolve import _without_words
@@ -68,6 +68,49 @@ def test_against_the_league_only_the_policys_own_seat_is(yard: Yard) -> None:
     assert yard.league.members == ["step-000000"]
     acquire.prepare(yard, 3)
     assert yard.league.members == ["step-000000", "step-000002"]
+
+
+def test_a_rival_with_weights_of_its_own_sits_in_the_other_seats(yard: Yard, tmp_path: Path) -> None:
+    run = tmp_path / "rival"
+    other = LocalPolicy(_new_model(SMALL, 1), build_tokenizer(300), "test:rival")
+    other.save(run / "league" / "step-000000")
+    acquire = SelfPlay(games=4, seats=(1,), rival=f"run:{run}", freeze_every=2, sampling=Sampling(max_tokens=3))
+    acquire.prepare(yard, 1)
+    first = acquire(yard, ENV, 1)
+    assert [episode.task for episode in first] == ["kuhn_poker_v0/player_1"] * 4
+
+    def sits() -> str:
+        policy = yard.rival(f"run:{run}", acquire.sampling).policy
+        assert policy is not None
+        return policy.name.rpartition("@")[2]
+
+    assert sits() == "0"
+    other.save(run / "checkpoints" / "step-000020")
+    acquire.prepare(yard, 2)
+    assert sits() == "0"
+    acquire.prepare(yard, 3)
+    assert sits() == "20"
+    evaluate = Sparring(opponents=("scripted:random",), games=4, seats=(1,), sampling=Sampling(max_tokens=3))
+    played = evaluate.play(yard, ENV, 0)
+    assert [episode.task for episode in played.episodes] == ["kuhn_poker_v0/player_1"] * 4
+    assert "exploitability" not in played.figures
+
+
+def test_seats_without_a_rival_and_seats_that_are_not_there_are_refused(yard: Yard) -> None:
+    with pytest.raises(UsageError, match="go together"):
+        SelfPlay(seats=(0,))
+    with pytest.raises(UsageError, match="go together"):
+        SelfPlay(rival="scripted:random")
+    with pytest.raises(UsageError, match="go together"):
+        SelfPlay(seats=(0,), rival="scripted:random", against_league=0.5)
+    with pytest.raises(UsageError, match="has the seats 0 to 1"):
+        SelfPlay(games=2, seats=(2,), rival="scripted:random")(yard, ENV, 1)
+
+
+def test_a_rival_that_never_comes_ends_the_wait(yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("palaestra.evolution.yard._RIVAL_SECONDS", 0.1)
+    with pytest.raises(RunError, match="has had no checkpoint"):
+        yard.rival(f"run:{tmp_path}/none", Sampling(max_tokens=3))
 
 
 def test_settings_out_of_range_are_refused() -> None:
