@@ -34,6 +34,7 @@ def figures() -> str:
     steps, tournament, spiral = result("arena_steps"), result("tournament"), result("spiral")
     ahead, engines = result("async_training")["modes"], result("engines")
     zero, squares, http = result("alphazero"), result("tic_tac_toe"), result("http_engine")
+    crowd = result("live_memory")["cases"]["10,000 in flight, resident"]
     text, many = steps["text"], steps["many_at_once"]
     coverage = [league["coverage"]["ratings"]["mean"] for league in tournament["leagues"].values()]
     order = [league["kendall_tau"]["likelihood"]["mean"] for league in tournament["leagues"].values()]
@@ -148,6 +149,12 @@ def figures() -> str:
             f"{interval(ahead['asynchronous']['time_to_goal_ratio'])}; accuracy at the end "
             f"{interval(ahead['asynchronous']['accuracy_difference'], '%')} apart, seeds 0 to 4",
             "benchmarks/async_training.py",
+        ),
+        (
+            "resident memory a live episode of several turns, its record included, 10,000 alive at a time",
+            f"{crowd['bytes_per_live_episode'] / 1000:.1f} kB; from the third such crowd to the fourth "
+            f"{crowd['growth']:.1%} more".replace("%", " %"),
+            "benchmarks/live_memory.py",
         ),
         (
             "tokens/s of agents on a vLLM engine over those of bare vLLM, two cores",
