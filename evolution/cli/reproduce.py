@@ -39,7 +39,7 @@ def reproduce(
     ] = None,
     _config: ConfigFile = None,
 ) -> None:
-    """Test published claims in miniature, and write one table: claim, figure with interval, holds or not, time, command.
+    """Test published claims in miniature; write one table: claim, figure with interval, holds or not, time, command.
 
     A claim that does not hold is a result, not an error. Killed or interrupted, the same command goes on: runs that are
     finished are read, the one that was at work is resumed.

@@ -1,6 +1,7 @@
 """What claims read of arms, with numbers worked by hand, and what all miniatures promise."""
 
 import math
+from itertools import pairwise
 
 import pytest
 from palaestra.envs.errors import UnknownNameError, UsageError
@@ -146,5 +147,5 @@ def test_every_miniature_can_begin(one: Miniature) -> None:
             Objective("x", (arm.env,))
             # The command line that is kept says the same.
             words = _command(arm, profile, arm.learner(profile, dict.fromkeys(["sft", "start"], "x")), 0)
-            said = dict(parse_setting(word) for before, word in zip(words, words[1:], strict=False) if before == "--set")
+            said = dict(parse_setting(word) for before, word in pairwise(words) if before == "--set")
             assert describe(find_recipe(arm.recipe, said)) == describe(recipe)
