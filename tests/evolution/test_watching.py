@@ -26,7 +26,7 @@ from palaestra.evolution.view import Phase, StepRecord
 from transformers import LlamaConfig, LlamaForCausalLM
 
 ENV = "palaestra/Arithmetic-v0?digits=1"
-# A sum is worth its reward only where it comes from a pool of these few tasks: an auditor of the same world.
+# The same world under another name: as strict, so there is no gap.
 AUDITOR = "palaestra/Arithmetic-v0?digits=1&tries=1"
 
 
