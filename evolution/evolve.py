@@ -12,6 +12,7 @@ from palaestra.envs.errors import PalaestraError, RunError, UsageError
 from palaestra.evolution.acquisition.in_turn import AcquireInTurn
 from palaestra.evolution.acquisition.source import played_ahead
 from palaestra.evolution.engine import check_engine
+from palaestra.evolution.evaluation.auditing import check_auditor
 from palaestra.evolution.executor import check_executor
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
@@ -55,6 +56,7 @@ def evolve(
     staleness: int = 0,
     engine: str = "",
     executor: str = "",
+    auditor: str = "",
     file: tuple[str, str] | None = None,
 ) -> Result:
     """Make a policy better by a recipe and return what came of it.
@@ -76,6 +78,8 @@ def evolve(
         report_to: Trackers besides the run's own files, by the trainer's names, such as `"wandb"`.
         staleness: 0 plays and learns in turn. Above, experience is played while the policy learns, and none is learned
             from whose oldest token is more versions behind: 1 is one step off, more is fully asynchronous.
+        auditor: An environment that judges again what is played and is never learned from, see
+            `palaestra.evolution.evaluation.auditing`; nothing is none.
         file: Path and text of the file that the recipe was read from, where it is none of ours; needed to resume.
 
     Raises:
@@ -84,6 +88,7 @@ def evolve(
         PeerError: If another process that trains with this one failed or has ended.
     """
     check_engine(engine)
+    check_auditor(auditor, objective.evaluated)
     check_executor(executor, recipe.acquire, staleness=staleness, engine=engine)
     _check_turns(recipe)
     refuse_untrainable(policy)  # before its spec is written anywhere
@@ -104,6 +109,7 @@ def evolve(
         "staleness": staleness,
         "engine": engine,
         "executor": executor,
+        "auditor": auditor,
         "file": None if file is None else {"path": file[0], "text": file[1]},
     }
     with Peers.join() as peers:

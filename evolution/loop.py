@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from palaestra.agents.agent import Agent
@@ -19,6 +19,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.evolution.acquisition.ahead import Ahead
 from palaestra.evolution.acquisition.source import AtOnce, Source, played_ahead
 from palaestra.evolution.engine import Sampler
+from palaestra.evolution.evaluation.auditing import Auditor
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.executor import rollout_on
 from palaestra.evolution.league import League, learn_of
@@ -28,6 +29,7 @@ from palaestra.evolution.refinement.groups import by_group, is_informative
 from palaestra.evolution.report.course import UNIFORM_GROUPS
 from palaestra.evolution.report.curve import draw_curve
 from palaestra.evolution.report.table import choose_examples
+from palaestra.evolution.report.watching import best_replies, reply_length, watch
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState
@@ -77,6 +79,8 @@ class Loop:
         self.yard = Yard(rollout, run.config["seed"], league, learner=self.policy)
         self.yard.recorded = lambda step: run.experience.read(_shard(step))
         # What the run was begun with; runs of earlier versions do not say it.
+        auditor = run.config.get("auditor", "")
+        self.auditor = Auditor(auditor) if auditor else None
         self.staleness: int = run.config.get("staleness", 0)
         self.source: Source = AtOnce(recipe.acquire, self.yard)
         if self.staleness > 0:
@@ -105,16 +109,19 @@ class Loop:
             acquired = self.acquire(state.objective.env, step)
             learn_of(self.yard.league, acquired)
             recalled = self.recall(state.objective.env, step)
+        played = acquired or recalled  # a step that plays nothing is known by what it takes up
         with clock(Phase.REFINE):
             refined, counts = self.refine(acquired, recalled, step)
+            audited = self.audit(state.objective.env, played)
         with clock(Phase.UPDATE):
             before = self.policy.version
             metrics = {**self.updater.step(refined), **self.sampler.follow()} if refined else {}
             self.source.updated()
         if refined:  # what no label has chosen may be wrong, and then is learned
             metrics["refined_correct"] = sum(episode.correct for episode in refined) / len(refined)
-        groups = by_group(acquired or recalled).values()
+        groups = by_group(played).values()
         metrics[UNIFORM_GROUPS] = sum(not is_informative(group) for group in groups) / max(1, len(groups))
+        state.start_length = state.start_length or reply_length(played)
         state.count(acquired, refined, clock.total, self.policy.version)
         self.run.record_lineage(
             step,
@@ -126,11 +133,13 @@ class Loop:
                 "version_before": before,
                 "version_after": self.policy.version,
                 "last_evaluation": state.history[-1].step,
+                "best_paid": best_replies(played, audited),
             },
         )
         lineage = self.run.experience.lineage(_shard(step))
         pace = self.source.pace.figures(refined, before, clock.seconds, lineage)
-        self.report(_record(step, self.recipe.steps, acquired, recalled, refined, clock.seconds, metrics, pace))
+        record = _record(step, self.recipe.steps, acquired, played, refined, clock.seconds, metrics, pace)
+        self.report(replace(record, watched=watch(played, state.start_length, audited)))
         if step % self.recipe.evaluate_every == 0 or step == self.recipe.steps:
             state.objective = state.objective.next(self.evaluate(state))
         if step % self.recipe.checkpoint_every == 0 or step == self.recipe.steps:
@@ -166,6 +175,13 @@ class Loop:
             refuse_stale(refined, self.policy.version, self.staleness)
         return refined, counts
 
+    def audit(self, env: str, episodes: Sequence[Episode]) -> dict[str, float] | None:
+        """Return what the auditor pays for a step's episodes, by their ids; None where there is no auditor."""
+        if self.auditor is None:
+            return None
+        tasks = {task.id: task for task in self.yard.split(env).train}
+        return self.auditor([episode for episode in episodes if episode.env == env], tasks)
+
     def evaluate(self, state: LoopState) -> Evaluation:
         """Measure the present weights on held-out tasks of every environment of the objective."""
         clock, shard = _Clock(self.view), _shard(state.step)
@@ -198,6 +214,7 @@ class Loop:
         values = {"reward": record.reward, "correct": record.correct, "acquired": record.acquired, "used": record.used}
         times = {f"seconds/{phase}": seconds for phase, seconds in record.seconds.items()}
         rest = {"invalid": record.invalid, "tokens": record.tokens} | times | dict(record.pace)
+        rest |= {f"watch/{name}": figure for name, figure in record.watched.items()}
         self.run.log(record.step, "train", values | rest | {f"update/{k}": v for k, v in record.metrics.items()})
         self.view.stepped(record)
 
@@ -269,14 +286,13 @@ def _record(
     step: int,
     steps: int,
     acquired: Sequence[Episode],
-    recalled: Sequence[Episode],
+    played: Sequence[Episode],
     refined: Sequence[Episode],
     seconds: dict[Phase, float],
     metrics: Mapping[str, float],
     pace: Mapping[str, float],
 ) -> StepRecord:
-    # A step that plays nothing is known by what it takes up.
-    valid = [episode for episode in acquired or recalled if episode.valid]
+    valid = [episode for episode in played if episode.valid]
     count = max(1, len(valid))
     return StepRecord(
         step=step,

@@ -8,7 +8,7 @@ from palaestra.agents.episode import Episode
 from palaestra.evolution.evaluation.record import Estimate, Evaluation, Score
 from palaestra.evolution.objective import Direction, Objective
 
-__all__ = ["LoopState", "objective_from_json"]
+__all__ = ["LoopState", "evaluation_from_json", "objective_from_json"]
 
 
 @dataclass
@@ -24,6 +24,7 @@ class LoopState:
         seconds: Wall-clock spent on what is committed, birth not included.
         birth_seconds: Wall-clock of making or loading the policy.
         version: Version of the weights.
+        start_length: Mean tokens of a reply in the first step that sampled any; 0 before.
         history: Evaluations in order.
     """
 
@@ -35,6 +36,7 @@ class LoopState:
     seconds: float = 0.0
     birth_seconds: float = 0.0
     version: int = 0
+    start_length: float = 0.0
     history: list[Evaluation] = field(default_factory=list)
 
     def count(self, acquired: Sequence[Episode], refined: Sequence[Episode], seconds: float, version: int) -> None:
@@ -55,7 +57,7 @@ class LoopState:
         """Return the state that `as_json` wrote."""
         state = dict(values)
         state["objective"] = objective_from_json(state["objective"])
-        state["history"] = [_evaluation(evaluation) for evaluation in state["history"]]
+        state["history"] = [evaluation_from_json(evaluation) for evaluation in state["history"]]
         return cls(**state)
 
 
@@ -71,7 +73,8 @@ def objective_from_json(values: Mapping[str, Any]) -> Objective:
     )
 
 
-def _evaluation(values: Mapping[str, Any]) -> Evaluation:
+def evaluation_from_json(values: Mapping[str, Any]) -> Evaluation:
+    """Return the evaluation that was written as JSON."""
     return Evaluation(values["step"], values["version"], tuple(_score(score) for score in values["scores"]))
 
 

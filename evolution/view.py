@@ -40,6 +40,7 @@ class StepRecord:
         seconds: Wall-clock of the step by phase.
         metrics: What the update reported.
         pace: What limits the run, see `palaestra.evolution.pace`.
+        watched: What its replies look like, see `palaestra.evolution.report.watching`.
     """
 
     step: int
@@ -53,6 +54,7 @@ class StepRecord:
     seconds: Mapping[Phase, float]
     metrics: Mapping[str, float]
     pace: Mapping[str, float] = field(default_factory=dict)
+    watched: Mapping[str, float] = field(default_factory=dict)
 
 
 class View(Protocol):

@@ -90,6 +90,14 @@ def evolve(
             show_default="this process",
         ),
     ] = None,
+    auditor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC",
+            help="Environment whose stricter judge judges the same replies again and is never learned from; the gap is "
+            "logged and plotted.",
+        ),
+    ] = None,
     skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
     set: Annotated[
@@ -116,7 +124,12 @@ def evolve(
             objective = Objective(_ability(env[0]), tuple(ladder), watched=tuple(watched))
             begin = partial(_begin, seed=seed, directory=run, report_to=report_to or [])
             learner = policy or _newborn(ladder[0])
-            work = {"staleness": staleness, "engine": engine or "", "executor": executor or ""}
+            work = {
+                "staleness": staleness,
+                "engine": engine or "",
+                "executor": executor or "",
+                "auditor": auditor or "",
+            }
             result = begin(recipe, settings, objective, learner, work)
     except KeyboardInterrupt:  # before there was a run
         raise typer.Exit(130) from None

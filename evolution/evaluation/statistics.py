@@ -13,6 +13,7 @@ __all__ = [
     "RESAMPLES",
     "difference",
     "gap_recovered",
+    "mean_over_runs",
     "mean_over_tasks",
     "mean_pass_at_k",
     "mean_share",
@@ -62,9 +63,25 @@ def mean_share(shares: Sequence[float]) -> Estimate:
         raise ShapeError(f"Shares lie between 0 and 1, got {values.min()} to {values.max()}.")
     if len(values) < 2:
         return Estimate(float(values.mean()) if len(values) else math.nan, 0.0, 1.0)
+    whole = mean_over_runs(shares)
+    return Estimate(whole.value, max(0.0, whole.low), min(1.0, whole.high))
+
+
+def mean_over_runs(figures: Sequence[float]) -> Estimate:
+    """Estimate the mean of a figure over independent runs, such as the same comparison with several seeds.
+
+    Args:
+        figures: `[N]` figures in any unit. Where there are fewer than two, or one is not finite, nothing is known of
+            the spread: the interval is unbounded.
+
+    Source: Student's t interval. Of a difference it is the paired one.
+    """
+    values = np.asarray(figures, np.float64)
+    if len(values) < 2 or not np.isfinite(values).all():
+        return Estimate(float(values.mean()) if len(values) else math.nan, -math.inf, math.inf)
     mean = float(values.mean())
     half = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values)))
-    return Estimate(mean, max(0.0, mean - half), min(1.0, mean + half))
+    return Estimate(mean, mean - half, mean + half)
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:

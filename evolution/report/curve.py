@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 from palaestra.evolution.durable import RowLog, replacing
 from palaestra.evolution.evaluation.record import Evaluation
+from palaestra.evolution.report.watching import AUDIT
 from palaestra.evolution.report.words import share
 from palaestra.evolution.view import Phase, StepRecord
 
@@ -40,12 +41,16 @@ def draw_curve(history: Sequence[Evaluation], steps: Sequence[StepRecord] | Path
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     rewards = np.array([record.reward for record in steps])
-    low, high = min([0.0, *rewards]), max([1.0, *rewards])
+    audits = np.array([_audited(record) for record in steps])
+    drawn = [0.0, 1.0, *rewards, *audits[np.isfinite(audits)]]
+    low, high = min(drawn), max(drawn)
     margin = 0.02 * (high - low)
 
     if steps:
         right = axes.twinx()
-        _reward(right, np.array([record.step for record in steps]), rewards)
+        at = np.array([record.step for record in steps])
+        _reward(right, at, rewards)
+        _audit(right, at, rewards, audits)
         right.set_ylim(low - margin, high + margin)
         _wall_clock(axes, steps)
         # The accuracy is what matters: it lies above the reward.
@@ -80,6 +85,7 @@ def read_steps(rows: Iterable[Mapping[str, Any]]) -> list[StepRecord]:
             tokens=int(row["tokens"]),
             seconds={phase: row[f"seconds/{phase}"] for phase in Phase if f"seconds/{phase}" in row},
             metrics={key.removeprefix("update/"): row[key] for key in row if key.startswith("update/")},
+            watched={key.removeprefix("watch/"): row[key] for key in row if key.startswith("watch/")},
         )
         for row in trained
     ]
@@ -112,13 +118,36 @@ def _reward(axes: Axes, at: NDArray[np.int64], rewards: NDArray[np.float64]) -> 
     smooth = len(rewards) >= _SMOOTH_FROM
     axes.plot(at, rewards, color=_ORANGE, linewidth=1.0, alpha=0.35 if smooth else 0.9)
     if smooth:
-        half = max(2, len(rewards) // 25)
-        mean = [rewards[max(0, i - half) : i + half + 1].mean() for i in range(len(rewards))]
-        axes.plot(at, mean, color=_ORANGE, linewidth=1.6)
+        axes.plot(at, _smoothed(rewards), color=_ORANGE, linewidth=1.6)
     axes.set_ylabel("mean reward in training", color=_ORANGE)
     axes.tick_params(length=0, colors=_GREY)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def _audited(record: StepRecord) -> float:
+    """Return the mean reward that an auditor paid; nan where none judged."""
+    audited = record.watched.get(AUDIT)
+    return np.nan if audited is None else audited
+
+
+def _audit(axes: Axes, at: NDArray[np.int64], rewards: NDArray[np.float64], audits: NDArray[np.float64]) -> None:
+    """Draw what an auditor paid, and shade how far the reward lies above it; nothing where there is none."""
+    known = np.isfinite(audits)
+    if not known.any():
+        return
+    at, rewards, audits = at[known], _smoothed(rewards)[known], _smoothed(audits[known])
+    axes.plot(at, audits, color=_ORANGE, linewidth=1.4, linestyle="--", label="audit")
+    axes.fill_between(at, audits, rewards, where=rewards > audits, color=_ORANGE, alpha=0.15, linewidth=0)
+    axes.set_ylabel("mean reward in training, and audited (dashed)", color=_ORANGE)
+
+
+def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the moving average of many values, and few as they are."""
+    if len(values) < _SMOOTH_FROM:
+        return values
+    half = max(2, len(values) // 25)
+    return np.array([values[max(0, i - half) : i + half + 1].mean() for i in range(len(values))])
 
 
 def _wall_clock(axes: Axes, steps: Sequence[StepRecord]) -> None:

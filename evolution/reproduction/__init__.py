@@ -1,0 +1,1 @@
+"""Published claims in miniature: what is claimed beforehand, the runs that test it, and what they found."""

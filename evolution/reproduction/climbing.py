@@ -1,0 +1,96 @@
+"""Miniatures of what climbs by reward, and of what plays against itself."""
+
+from palaestra.evolution.reproduction.imitation import gain
+from palaestra.evolution.reproduction.miniature import Arm, Claim, Miniature
+from palaestra.evolution.reproduction.readings import Fewer, Measured, Minus
+
+__all__ = ["MINIATURES"]
+
+_ENV, _NEWBORN = "arithmetic", "nursery:arithmetic"
+
+_FAMILY = ("grpo", "dr-grpo", "dapo", "gspo", "rloo", "reinforce++")
+_GRPO = Miniature(
+    "grpo-family",
+    _FAMILY,
+    tuple(
+        Arm(name, name, _ENV, _NEWBORN, settings={"steps": 30, "evaluate_every": 30}, quick={"steps": 10})
+        for name in _FAMILY
+    ),
+    tuple(Claim(f"{name} raises held-out accuracy", gain(name)) for name in _FAMILY),
+)
+
+_OFTEN = {"steps": 80, "evaluate_every": 2, "evaluate.tasks": 300}
+_OFTEN_QUICK = {"steps": 24, "evaluate.tasks": 200}
+_CURRICULUM = Miniature(
+    "curriculum",
+    ("curriculum",),
+    (
+        Arm(
+            "curriculum",
+            "curriculum",
+            _ENV,
+            _NEWBORN,
+            settings=_OFTEN | {"acquire.by": "difficulty"},
+            quick=_OFTEN_QUICK,
+        ),
+        Arm("grpo", "grpo", _ENV, _NEWBORN, settings=_OFTEN, quick=_OFTEN_QUICK),
+    ),
+    (
+        Claim(
+            "tasks of middle difficulty reach 85 % with fewer episodes than tasks as they come",
+            Fewer("curriculum", "grpo", 0.85),
+        ),
+    ),
+)
+
+_KUHN = "kuhn_poker?explain=false"
+_SPIRAL = Miniature(
+    "spiral",
+    ("spiral",),
+    (
+        Arm(
+            "spiral",
+            "spiral",
+            _KUHN,
+            f"nursery:{_KUHN}",
+            settings={"evaluate_every": 160, "evaluate.games": 1000},
+            quick={"steps": 25, "evaluate.games": 200},
+        ),
+    ),
+    (
+        Claim(
+            "self-play makes a policy harder to exploit",
+            Minus(Measured("spiral", "exploitability", 0), Measured("spiral", "exploitability")),
+        ),
+        Claim(
+            "it wins more than half of what can be won against its own start",
+            Measured("spiral", measure="share won against start"),
+            above=0.5,
+        ),
+    ),
+)
+
+_NIM = "nim?piles=3,4,5&explain=false"
+_ALPHAZERO = Miniature(
+    "alphazero",
+    ("alphazero",),
+    (
+        Arm(
+            "alphazero",
+            "alphazero",
+            _NIM,
+            f"nursery:{_NIM}",
+            settings={"evaluate_every": 30, "evaluate.games": 1000},
+            quick={"steps": 6, "evaluate.games": 200, "acquire.games": 64},
+        ),
+    ),
+    (
+        Claim(
+            "imitating a search that it leads, a policy wins at least 30 points more against minimax",
+            gain("alphazero"),
+            above=0.3,
+        ),
+    ),
+)
+
+MINIATURES = (_GRPO, _CURRICULUM, _SPIRAL, _ALPHAZERO)

@@ -1,0 +1,100 @@
+"""Miniatures of what learns from preferences: the world's, demonstrations', a reward model's, or the policy's own."""
+
+from palaestra.evolution.reproduction.imitation import gain
+from palaestra.evolution.reproduction.miniature import Arm, Claim, Miniature
+from palaestra.evolution.reproduction.readings import Logged, Measured, Minus
+
+__all__ = ["MINIATURES"]
+
+_ENV, _NEWBORN = "arithmetic", "nursery:arithmetic"
+_STEPS, _FEW = {"steps": 60, "evaluate_every": 20}, {"steps": 15, "evaluate_every": 15}
+
+_DPO = Miniature(
+    "dpo",
+    ("dpo",),
+    (Arm("dpo", "dpo", _ENV, _NEWBORN, settings=_STEPS, quick=_FEW),),
+    (Claim("pairs of attempts raise held-out accuracy", gain("dpo")),),
+)
+
+_KTO = Miniature(
+    "kto",
+    ("kto",),
+    (Arm("kto", "kto", _ENV, _NEWBORN, settings=_STEPS, quick=_FEW),),
+    (Claim("good and bad attempts without pairs raise held-out accuracy", gain("kto")),),
+)
+
+_SPIN = Miniature(
+    "spin",
+    ("spin",),
+    (
+        Arm(
+            "spin",
+            "spin",
+            _ENV,
+            _NEWBORN,
+            settings={"acquire.parts.0.pool": 100, "acquire.parts.1.pool": 100},
+            quick={"acquire.parts.0.tasks": 200, "acquire.parts.1.sample.groups": 200},
+        ),
+    ),
+    (
+        Claim("self-play ends above fine-tuning on the same demonstrations", gain("spin", 1)),
+        Claim("the last iteration gains less than the first", Minus(gain("spin", 1, 2), gain("spin", 4, 5))),
+    ),
+)
+
+_STAGES = [5, 15, 30]
+_RLHF_QUICK = {"acquire.steps": _STAGES, "update.steps": _STAGES, "steps": sum(_STAGES), "evaluate.tasks": 200}
+_PPO = 2
+_TRUE, _JUDGE = "update/true_reward", "update/judge_reward"
+_RLHF = Miniature(
+    "rlhf",
+    ("rlhf", "ppo"),
+    (
+        Arm("dear", "rlhf", _ENV, _NEWBORN, settings={"update.parts.2.kl": 0.3}, quick=_RLHF_QUICK),
+        Arm("cheap", "rlhf", _ENV, _NEWBORN, settings={"update.parts.2.kl": 0.05}, quick=_RLHF_QUICK),
+    ),
+    (
+        Claim(
+            "the reward model prefers what is truly better, more often than by chance",
+            Logged("dear", "update/accuracy", last=5, stage=1),
+            above=0.5,
+        ),
+        Claim(
+            "where divergence is dear, the true reward rises",
+            Minus(Logged("dear", _TRUE, 10, _PPO), Logged("dear", _TRUE, -10, _PPO)),
+        ),
+        Claim(
+            "where it is cheap, the reward model's reward rises",
+            Minus(Logged("cheap", _JUDGE, 10, _PPO), Logged("cheap", _JUDGE, -10, _PPO)),
+        ),
+        Claim(
+            "and the true reward falls",
+            Minus(Logged("cheap", _TRUE, -10, _PPO), Logged("cheap", _TRUE, 10, _PPO)),
+        ),
+        Claim(
+            "so the true reward ends higher where divergence is dear",
+            Minus(Logged("dear", _TRUE, 10, _PPO), Logged("cheap", _TRUE, 10, _PPO)),
+        ),
+    ),
+)
+
+_SELF = {"acquire.sample.groups": 64, "steps": 40, "evaluate_every": 20}
+_SELF_QUICK = {"acquire.sample.groups": 32, "acquire.votes": 2, "steps": 10, "evaluate.tasks": 200}
+_SELF_REWARDING = Miniature(
+    "self-rewarding",
+    ("self-rewarding",),
+    (
+        Arm("careful", "self-rewarding", _ENV, "nursery:verify", settings=_SELF, quick=_SELF_QUICK),
+        Arm("careless", "self-rewarding", _ENV, "nursery:verify?careless=true", settings=_SELF, quick=_SELF_QUICK),
+    ),
+    (
+        Claim("a policy that judges well becomes better by its own judgements", gain("careful")),
+        Claim(
+            "one that judges as carelessly as it replies feeds on itself and gets worse",
+            Minus(Measured("careless", at=0), Measured("careless")),
+        ),
+        Claim("judging well gains more than judging carelessly", Minus(gain("careful"), gain("careless"))),
+    ),
+)
+
+MINIATURES = (_DPO, _KTO, _SPIN, _RLHF, _SELF_REWARDING)
