@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = {"envs": "palaestra/envs", "agents": "palaestra/agents", "evolution": "palaestra/evolution"}
+FOLDERS = {
+    "package": "palaestra",
+    "envs": "palaestra/envs",
+    "agents": "palaestra/agents",
+    "evolution": "palaestra/evolution",
+}
 
 
 def tree() -> set[str]:
-    files = {"palaestra/__init__.py", "palaestra/py.typed"}
+    files = set()
     for folder, package in FOLDERS.items():
         for path in (ROOT / folder).rglob("*"):
             if path.suffix == ".py" or path.name == "py.typed":
