@@ -169,6 +169,12 @@ _CARDS = (
         "palaestra.evolution.recipes.lmsi:lmsi",
     ),
     RecipeCard(
+        "weak-to-strong",
+        "Learn from a weaker policy's labels, with some confidence in what one would have said oneself.",
+        'Burns et al. 2023, "Weak-to-strong generalization"',
+        "palaestra.evolution.recipes.weak_to_strong:weak_to_strong",
+    ),
+    RecipeCard(
         "curriculum",
         "GRPO on tasks that are solved sometimes, as the last steps have found.",
         'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',
