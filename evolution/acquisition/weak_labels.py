@@ -30,7 +30,7 @@ class WeakLabels:
 
     Attributes:
         weak: Spec of the agent that labels. It is born, or loaded, as the run's seed says.
-        labels: Whose labels: the `"weak"` agent's, or `"true"` ones, the world's demonstrations of the same tasks,
+        labels: Whose labels: the `"weak"` agent's, or `"right"` ones, the world's demonstrations of the same tasks,
             which give the ceiling.
         tasks: Tasks that are labelled in one step.
         skip: The first so many tasks of the environment are never labelled: those whose answers the weak policy knows.
@@ -38,7 +38,7 @@ class WeakLabels:
     """
 
     weak: str
-    labels: Literal["weak", "true"] = "weak"
+    labels: Literal["weak", "right"] = "weak"
     tasks: int = 4_000
     skip: int = 0
     sampling: Sampling = Sampling(max_tokens=64)

@@ -175,6 +175,12 @@ _CARDS = (
         "palaestra.evolution.recipes.weak_to_strong:weak_to_strong",
     ),
     RecipeCard(
+        "next",
+        "Mend programs shown with their execution trace; imitate the rationales whose fix passes, from the base.",
+        'Ni et al. 2024, "NExT"',
+        "palaestra.evolution.recipes.next:next_",
+    ),
+    RecipeCard(
         "curriculum",
         "GRPO on tasks that are solved sometimes, as the last steps have found.",
         'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',

@@ -21,7 +21,7 @@ def weak_to_strong() -> Recipe:
     As published: a weak model labels tasks whose answers it has not seen; a strong one is fine-tuned on these labels,
     with the auxiliary confidence loss: cross-entropy against (1 - c) of the weak label and c of the own hardened
     prediction, its threshold matching the class balance of the weak labels, c rising to 0.5 over the first 10 % of
-    training. `--set update.confidence=0` learns from weak labels alone; `acquire.labels` says that they be true ones instead,
+    training. `--set update.confidence=0` learns from weak labels alone; `--set acquire.labels=right` from right ones,
     the ceiling; `statistics.gap_recovered` gives the share of the gap that was recovered.
 
     Not as published: classes are words that a language policy says (`update.answers`), without a head of their own, and

@@ -64,7 +64,7 @@ def test_a_label_is_what_the_weak_one_says_in_the_ids_of_the_strong() -> None:
         assert said.endswith("<|assistant|>wrong<|end|>")
         assert episode.demonstrated
     refuse_held_out(episodes)
-    true = labelled(agent, JUDGING, weak="scripted:constant?text=wrong", labels="true")
+    true = labelled(agent, JUDGING, weak="scripted:constant?text=wrong", labels="right")
     assert all(e.correct for e in true)
     assert [e.fingerprint for e in true] == [e.fingerprint for e in episodes]
 
