@@ -58,6 +58,12 @@ _TEXT_WORLD = "palaestra.envs.text:TextWorld"
 _WORLDS = (
     World("palaestra/Arithmetic-v0", "palaestra.envs.math.arithmetic:Arithmetic", "Compute 37 + 48 = ?", cradle=True),
     World("palaestra/Verify-v0", "palaestra.envs.math.verify:Verify", "Compute sums, and judge answers to them"),
+    World(
+        "palaestra/SetAndSolve-v0",
+        "palaestra.envs.arena.dialogues.set_and_solve:SetAndSolve",
+        "Compute sums, and set some: both sides of proposer_solver",
+        cradle=True,
+    ),
     World("palaestra/Countdown-v0", "palaestra.envs.math.countdown:Countdown", "Reach a target with given numbers"),
     World(
         "palaestra/Math-v0", "palaestra.envs.math.environment:Math", "Algebra, number theory, word problems; ?path=FILE"

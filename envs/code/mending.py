@@ -122,7 +122,7 @@ def _drawn(generator: np.random.Generator) -> Task:
         return begun(value) + sign * right[0] + right[1]
 
     reached = begun(x) + sign * wrong[0]
-    cases = [{"arguments": [n], "expected": wanted(n)} for n in (x, *(n for n in _INPUTS if n != x))]
+    cases: list[Json] = [{"arguments": [n], "expected": wanted(n)} for n in (x, *(n for n in _INPUTS if n != x))]
     about: dict[str, Json] = {
         "broken": broken,
         "input": x,
