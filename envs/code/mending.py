@@ -23,14 +23,13 @@ class Mend(CodeQuestions):
     """Write the last line of a program anew, so that its test passes.
 
         def f(x):  # (0) x=4
-            a = x + 3  # (1) a=7
-            b = a + 5  # (2) b=12
-            return b + 2  # (3) return 14
-        f(4) == 17
+         a=x*3+5  # (1) a=17
+         return a+2  # (2) return 19
+        f(4)==21
 
-    One number of the last two lines is wrong; whichever it is, another last line mends the program. The last line of
-    the reply takes the place of the program's last, and what stands before it may say why: `17-12=5`, then
-    `return b + 5`. A reply that defines `f` is a program of its own. It is judged by running it on the test and on
+    One of the two numbers that are added is wrong; whichever it is, another last line mends the program. The last line
+    of the reply takes the place of the program's last, and what stands before it may say why: `21-17=4`, then
+    `return a+4`. A reply that defines `f` is a program of its own. It is judged by running it on the test and on
     hidden inputs. Comments are the values of variables in the test, as the tracer finds them (Ni et al. 2024, "NExT").
 
     Args:
@@ -49,7 +48,7 @@ class Mend(CodeQuestions):
         self,
         *,
         trace: str = "some",
-        size: int = 4_000,
+        size: int = 2_000,
         seed: int = 0,
         tries: int = 1,
         credit: str = "all",
@@ -85,65 +84,54 @@ class Mend(CodeQuestions):
         return _last_line(action) or None
 
     def slip(self, task: Task) -> tuple[str] | None:
-        """Return the repair of someone who follows the program for its first line alone."""
-        known, wanted = task.metadata["first"], task.metadata["wanted"]
-        return (_repair(int(str(known)), int(str(wanted))),)
+        """Return the repair of someone who overlooks what the first line adds."""
+        begun, wanted = task.metadata["begun"], task.metadata["wanted"]
+        return (_repair(int(str(begun)), int(str(wanted))),)
 
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw a last line."""
-        return f"return b + {generator.integers(19)}"
+        return f"return a+{generator.integers(19)}"
 
 
-def mending_tasks(*, size: int = 4_000, seed: int = 0) -> TaskSet:
+def mending_tasks(*, size: int = 2_000, seed: int = 0) -> TaskSet:
     """Make up to `size` programs with a wrong number each; none passes its test as it is."""
     return TaskSet.generated(_drawn, size=size, seed=seed, name="mending")
 
 
 def _drawn(generator: np.random.Generator) -> Task:
     """Draw a program, where it fails, and what it should give."""
+    times = int(generator.integers(2, 4))
     while True:
-        x, first, second, third, other = (int(n) for n in generator.integers(1, 10, size=5))
-        doubles, minus, late = (bool(n) for n in generator.integers(2, size=3))
-        sign = -1 if minus else 1
-        right = (second, third)
-        wrong = (second, other) if late else (other, third)
-        # What the last line must add to be right in spite of what stands before it.
-        fix = third + sign * (right[0] - wrong[0])
-        if right != wrong and fix >= 0:
+        x, *right = (int(n) for n in generator.integers(1, 10, size=3))
+        wrong = list(right)
+        wrong[int(generator.integers(2))] = int(generator.integers(1, 10))
+        # The last line can make up for what is wrong before it, by adding something that is not negative.
+        if right != wrong and sum(right) >= wrong[0]:
             break
-    head = "a = x * 2" if doubles else f"a = x + {first}"
-    lines = ["def f(x):", f"    {head}", f"    b = a {'-' if minus else '+'} {wrong[0]}", f"    return b + {wrong[1]}"]
-    broken = "\n".join(lines)
-
-    def begun(value: int) -> int:
-        return 2 * value if doubles else value + first
-
-    def wanted(value: int) -> int:
-        return begun(value) + sign * right[0] + right[1]
-
-    reached = begun(x) + sign * wrong[0]
-    cases: list[Json] = [{"arguments": [n], "expected": wanted(n)} for n in (x, *(n for n in _INPUTS if n != x))]
+    broken = f"def f(x):\n a=x*{times}+{wrong[0]}\n return a+{wrong[1]}"
+    wanted = x * times + sum(right)
+    inputs = (x, *(n for n in _INPUTS if n != x))
+    cases: list[Json] = [{"arguments": [n], "expected": n * times + sum(right)} for n in inputs]
     about: dict[str, Json] = {
         "broken": broken,
         "input": x,
-        "first": begun(x),
-        "wanted": wanted(x),
-        "solution": _repair(reached, wanted(x)),
+        "begun": x * times,
+        "wanted": wanted,
+        "solution": _repair(x * times + wrong[0], wanted),
     }
     reference: dict[str, Json] = {"format": "calls", "entry_point": _ENTRY, "cases": cases}
-    return Task("", f"{broken}\nf({x}) == {wanted(x)}", reference, about)
+    return Task("", f"{broken}\nf({x})=={wanted}", reference, about)
 
 
 def _repair(reached: int, wanted: int) -> str:
     """Return why and how the last line is to be, for one who thinks that so much is reached before it."""
-    missing = wanted - reached
-    return f"{wanted}-{reached}={missing}\nreturn b {'-' if missing < 0 else '+'} {abs(missing)}"
+    return f"{wanted}-{reached}={wanted - reached}\nreturn a+{wanted - reached}"
 
 
 def _mended(broken: str, reply: str) -> str:
     if "def " in reply:
         return reply
-    return "\n".join([*broken.splitlines()[:-1], f"    {_last_line(reply)}"])
+    return "\n".join([*broken.splitlines()[:-1], f" {_last_line(reply)}"])
 
 
 def _last_line(reply: str) -> str:
