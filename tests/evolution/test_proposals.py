@@ -163,10 +163,10 @@ def test_another_arena_has_no_proposals() -> None:
 def test_both_sides_of_the_arena_ask_what_the_small_world_asks() -> None:
     world, arena = make("setandsolve?digits=1"), make_arena(ARENA)
     arena.reset(seed=0)
-    setting = [task for task in world.tasks if "+" in str(task.reference)]
+    setting = [task for task in world.tasks if task.id.startswith("set/")]
     assert {task.prompt for task in setting} == {str(arena.observe("player_0"))}
     assert 10 < len(setting) < 40
-    arena.step(setting[0].reference)
+    arena.step(world.solution(setting[0])[0])
     assert str(arena.observe("player_1")) in {task.prompt for task in world.tasks}
     for task in (*setting[:5], *SUMS[:5]):
         env = make("setandsolve?digits=1")

@@ -72,7 +72,7 @@ class SetAndSolve(QuestionEnv):
 
     def solution(self, task: Task) -> tuple[str]:
         """Return the number, or a sum."""
-        return (str(task.reference),)
+        return (str(task.reference["sum"] if isinstance(task.reference, dict) else task.reference),)
 
     def slip(self, task: Task) -> tuple[str] | None:
         """Return the number of someone who forgets to carry; nobody slips in setting a sum."""
@@ -95,4 +95,5 @@ def _mixed(sums: TaskSet, digits: int, asked: float, easy: float, generator: np.
         if generator.random() < asked:
             top = 10 ** (1 if generator.random() < easy else digits)
             one, other = (int(n) for n in generator.integers(top, size=2))
-            yield Task(f"set/{number}", ASKED, f"{one}+{other}")
+            # All ask the same; what is demonstrated, and how often, is what there is to learn.
+            yield Task(f"set/{number}", ASKED, {"sum": f"{one}+{other}", "demonstration": number})
