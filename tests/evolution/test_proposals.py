@@ -18,7 +18,7 @@ from palaestra.envs.math.arithmetic import Difficulty, arithmetic_tasks
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.task import HELD_OUT_SHARE, held_out
 from palaestra.envs.verdict import Status
-from palaestra.evolution.evaluation.proposing import Proposing
+from palaestra.evolution.evaluation.proposing import Proposing, _figures
 from palaestra.evolution.evolve import evolve
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
@@ -221,8 +221,6 @@ def test_what_the_arena_shows_of_a_policy() -> None:
     tasks = TRAIN[:3]
     answers = [[str(eval(t))] * right + [wrong(t)] * (4 - right) for t, right in zip(tasks, (0, 2, 4), strict=True)]
     episodes = played([*tasks, "nonsense"], [*answers, [""] * 4])
-    from palaestra.evolution.evaluation.proposing import _figures
-
     figures = _figures(episodes)
     assert figures["valid"] == 0.75
     assert [figures[name] for name in ("middle", "solved by all", "solved by none")] == pytest.approx([1 / 3] * 3)
