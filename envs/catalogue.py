@@ -70,7 +70,7 @@ _WORLDS = (
     ),
     World("palaestra/Code-v0", "palaestra.envs.code.environment:Code", "Write a program that passes tests; ?path=FILE"),
     World("palaestra/Repair-v0", "palaestra.envs.code.repair:Repair", "Mend a program, ?trace=true shows it running"),
-    World("palaestra/Mend-v0", "palaestra.envs.code.mending:Mend", "Mend a tiny program's last line", cradle=True),
+    World("palaestra/Mend-v0", "palaestra.envs.code.mending:Mend", "Mend a tiny program's last line"),
     World(
         "palaestra/Synthesis-v0",
         "palaestra.envs.code.synthesis:Synthesis",

@@ -1,4 +1,4 @@
-"""Mend a tiny program by its last line, with or without the trace: small enough for a nursery policy."""
+"""Mend a tiny program by its last line, with or without the trace: made to be small enough for a nursery policy."""
 
 from typing import Final
 

@@ -2,7 +2,6 @@
 
 import pytest
 from palaestra.envs import make
-from palaestra.envs.catalogue import world
 from palaestra.envs.errors import UnknownNameError
 from palaestra.envs.verdict import Status
 
@@ -55,7 +54,3 @@ def test_the_last_line_of_the_reply_counts(worlds: dict, trace: str) -> None:
         assert status(f"return {task.metadata['wanted']}") is Status.PARTIAL
         assert status("return a+") in (Status.CRASHED, Status.UNPARSED, Status.WRONG)
         assert env.answer(solution) == env.answer(f"I think\n{line}") == line
-
-
-def test_a_nursery_policy_may_be_born_to_it() -> None:
-    assert world("mend").cradle
