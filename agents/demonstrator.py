@@ -1,6 +1,6 @@
 """Who shows how it is done: a world's own demonstration, told in the ids in which a policy would have said it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -27,11 +27,13 @@ class Demonstrator:
 
     Attributes:
         agent: In whose words.
+        script: What is done instead of the world's demonstration, by the task's fingerprint; None shows the world's.
     """
 
     name: ClassVar[str] = "demonstration"
     policy: ClassVar[None] = None
     agent: LanguageAgent
+    script: Mapping[str, Sequence[str]] | None = None
 
     def with_sampling(self, sampling: Sampling) -> "Demonstrator":
         """Return a demonstrator in the words of an agent that samples otherwise."""
@@ -41,9 +43,12 @@ class Demonstrator:
         """Return a player that knows how `task` is done.
 
         Raises:
-            UsageError: If the world demonstrates nothing.
+            UsageError: If the world demonstrates nothing, or the script does not know the task.
         """
-        actions = env.demonstration(task) if isinstance(env, TextEnv) else None
+        if self.script is not None:
+            actions = self.script.get(task.fingerprint)
+        else:
+            actions = env.demonstration(task) if isinstance(env, TextEnv) else None
         if actions is None:
             raise UsageError(
                 f"{type(env).__name__} has no demonstration of task {task.id!r}: implement `solution` or "

@@ -1,6 +1,7 @@
 """Agents by name.
 
-- `nursery:SKILL[?seed=0]`; what else stands behind the question mark are settings of the skill
+- `nursery:SKILL[?seed=0]`; `plan.hidden_size=64` and the like change how it is born (see `nursery.Plan`); what else
+  stands behind the question mark are settings of the skill
 - `local:PATH-or-id[?lora=8]`; `trust_remote_code=true` lets a model run the Python code that comes with it
 - `vllm:PATH-or-id[?dtype=float32&context=4096&cache_gib=8]`
 - `run:PATH[@step]`, a checkpoint of a run, by default the last; `trust_remote_code=true` as above
@@ -14,7 +15,9 @@ Whoever samples takes `stop=TEXT` too, as often as there are stop strings.
 """
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from palaestra.agents.agent import Agent
@@ -22,6 +25,9 @@ from palaestra.agents.language import LanguageAgent
 from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.scripted import ConstantAgent, OracleAgent, RandomAgent
 from palaestra.envs.errors import UnknownNameError, UsageError
+
+if TYPE_CHECKING:
+    from palaestra.agents.nursery import Plan
 
 __all__ = ["checkpoint_spec", "load_agent", "parse_options", "refuse_untrainable", "run_checkpoints"]
 
@@ -31,6 +37,7 @@ _FORMS = (
 )
 
 _TRUST = "trust_remote_code"
+_PLAN = "plan."
 _WITHOUT_WEIGHTS = {
     "http": "its weights are on a server, out of reach, and not every server says which tokens it sampled",
     "scripted": "it has no weights",
@@ -143,11 +150,29 @@ def _number(options: dict[str, str], key: str, default: int) -> int:
 
 
 def _nursery(skill: str, options: dict[str, str], seed: int, progress: Callable[[int, int], None] | None) -> Policy:
-    from palaestra.agents.nursery import born
+    from palaestra.agents.nursery import Plan, born
 
     named = _number(options, "seed", seed)
-    settings = "&".join(f"{key}={quote(value)}" for key, value in options.items() if key != "seed")
-    return born(f"{skill}?{settings}" if settings else skill, named, progress=progress)
+    plan = _planned(Plan(), {key.removeprefix(_PLAN): v for key, v in options.items() if key.startswith(_PLAN)})
+    of_skill = {key: value for key, value in options.items() if key != "seed" and not key.startswith(_PLAN)}
+    settings = "&".join(f"{key}={quote(value)}" for key, value in of_skill.items())
+    return born(f"{skill}?{settings}" if settings else skill, named, plan=plan, progress=progress)
+
+
+def _planned(plan: "Plan", options: dict[str, str]) -> "Plan":
+    """Return a plan of birth with some of its numbers changed."""
+    known = asdict(plan)
+    _take(options, "nursery, after 'plan.'", *known)
+    changes: dict[str, int | float] = {}
+    for key, text in options.items():
+        kind = type(known[key])
+        try:
+            changes[key] = kind(text)
+        except ValueError:
+            raise UsageError(f"The option 'plan.{key}' must be {kind.__name__}, got {text!r}.") from None
+        if not 0 <= changes[key] < float("inf"):
+            raise UsageError(f"The option 'plan.{key}' must be finite and not negative, got {text}.")
+    return replace(plan, **changes)  # type: ignore[arg-type]
 
 
 def _local(path: str, options: dict[str, str], trainable: bool) -> Policy:

@@ -58,12 +58,19 @@ _TEXT_WORLD = "palaestra.envs.text:TextWorld"
 _WORLDS = (
     World("palaestra/Arithmetic-v0", "palaestra.envs.math.arithmetic:Arithmetic", "Compute 37 + 48 = ?", cradle=True),
     World("palaestra/Verify-v0", "palaestra.envs.math.verify:Verify", "Compute sums, and judge answers to them"),
+    World(
+        "palaestra/SetAndSolve-v0",
+        "palaestra.envs.arena.dialogues.set_and_solve:SetAndSolve",
+        "Compute sums, and set some: both sides of proposer_solver",
+        cradle=True,
+    ),
     World("palaestra/Countdown-v0", "palaestra.envs.math.countdown:Countdown", "Reach a target with given numbers"),
     World(
         "palaestra/Math-v0", "palaestra.envs.math.environment:Math", "Algebra, number theory, word problems; ?path=FILE"
     ),
     World("palaestra/Code-v0", "palaestra.envs.code.environment:Code", "Write a program that passes tests; ?path=FILE"),
     World("palaestra/Repair-v0", "palaestra.envs.code.repair:Repair", "Mend a program, ?trace=true shows it running"),
+    World("palaestra/Mend-v0", "palaestra.envs.code.mending:Mend", "Mend a tiny program's last line"),
     World(
         "palaestra/Synthesis-v0",
         "palaestra.envs.code.synthesis:Synthesis",

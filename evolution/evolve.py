@@ -16,7 +16,7 @@ from palaestra.evolution.evaluation.auditing import check_auditor
 from palaestra.evolution.executor import check_executor
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
-from palaestra.evolution.recipe import Recipe, describe
+from palaestra.evolution.recipe import Recipe, Requires, describe
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.recipes.own import own_recipe
 from palaestra.evolution.result import Result
@@ -92,8 +92,11 @@ def evolve(
     check_executor(executor, recipe.acquire, staleness=staleness, engine=engine)
     _check_turns(recipe)
     refuse_untrainable(policy)  # before its spec is written anywhere
-    for env in objective.evaluated:
+    for env in objective.ladder:
         recipe.acquire.require(env)
+    for env in objective.evaluated:
+        if isinstance(recipe.evaluate, Requires):
+            recipe.evaluate.require(env)
     if staleness != 0:
         played_ahead(recipe.acquire, staleness)
     configuration = {

@@ -11,7 +11,7 @@ from palaestra.evolution.evaluation.record import Played, Score
 from palaestra.evolution.updating.updater import Update
 from palaestra.evolution.yard import Yard
 
-__all__ = ["Acquire", "Evaluate", "Recalls", "Recipe", "Refine", "Situated", "configure", "describe"]
+__all__ = ["Acquire", "Evaluate", "Recalls", "Recipe", "Refine", "Requires", "Situated", "configure", "describe"]
 
 
 class Acquire(Protocol):
@@ -74,6 +74,15 @@ class Evaluate(Protocol):
 
     def settle(self, yard: Yard, env: str, episodes: Sequence[Episode], step: int) -> None:
         """Draw the consequences for the league, also when the episodes were read from the record."""
+        ...
+
+
+@runtime_checkable
+class Requires(Protocol):
+    """A fourth phase that cannot measure everywhere."""
+
+    def require(self, env: str) -> None:
+        """Raise `UsageError` if there is nothing to measure in an environment."""
         ...
 
 

@@ -29,6 +29,7 @@ class Verify(QuestionEnv):
         level: A step of `arithmetic`'s `LEVELS`; 2, the default, is the sum of two numbers up to 99.
         size: Most sums.
         judged: Share of the sums that come with an answer to judge.
+        sums: Whether the sums themselves are asked; without them every task is answered by one of two words.
         careless: Whether a careless demonstrator judges as carelessly as he adds; otherwise he judges rightly.
         seed: Seed of the tasks.
         tasks: Takes the place of generated tasks.
@@ -43,6 +44,7 @@ class Verify(QuestionEnv):
         level: int = 2,
         size: int = 10_000,
         judged: float = 0.4,
+        sums: bool = True,
         careless: bool = False,
         seed: int = 0,
         tasks: TaskSet | None = None,
@@ -52,13 +54,14 @@ class Verify(QuestionEnv):
             raise UsageError(f"level must be from {min(LEVELS)} to {max(LEVELS)}, got {level}.")
         if not 0.0 <= judged <= 1.0:
             raise UsageError(f"judged is a share, 0 to 1; got {judged}.")
-        sums = arithmetic_tasks(LEVELS[level], size=size, seed=seed) if tasks is None else tasks
-        self._sums = Arithmetic(tasks=sums)
+        asked = arithmetic_tasks(LEVELS[level], size=size, seed=seed) if tasks is None else tasks
+        self._sums = Arithmetic(tasks=asked)
         self._careless, self._judged = careless, judged
         if tasks is None:
-            name = f"verify({sums.name})"
-            sums = TaskSet(self._mixed(sums, derive_generator(seed, "tasks", name)), name)
-        super().__init__(sums, self.judge_reply, render_mode=render_mode)
+            name = f"verify({asked.name})"
+            mixed = self._mixed(asked, derive_generator(seed, "tasks", name))
+            asked = TaskSet((task for task in mixed if sums or _asks_to_judge(task)), name)
+        super().__init__(asked, self.judge_reply, render_mode=render_mode)
 
     def judge_reply(self, task: Task, reply: str) -> Verdict:
         """Judge a number or a word."""

@@ -13,6 +13,7 @@ from palaestra.agents.search.tree import GameTree
 from palaestra.agents.specs import load_agent
 from palaestra.agents.tabulate import tabulate
 from palaestra.envs.arena.arena import Arena
+from palaestra.envs.arena.catalogue import is_arena
 from palaestra.envs.arena.game import GameArena
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_seed
@@ -59,6 +60,15 @@ class Sparring:
     def __post_init__(self) -> None:
         if not self.opponents or self.games < 1:
             raise UsageError(f"Sparring needs opponents and games, got {self.opponents} and {self.games}.")
+
+    def require(self, env: str) -> None:
+        """Refuse what is no arena.
+
+        Raises:
+            UsageError: If there is nobody to play against.
+        """
+        if not is_arena(env):
+            raise UsageError(f"Sparring needs an arena, and {env!r} is none: `palaestra arenas` lists them.")
 
     def play(self, yard: Yard, env: str, step: int) -> Played:
         """Play all games of one evaluation."""

@@ -169,6 +169,30 @@ _CARDS = (
         "palaestra.evolution.recipes.lmsi:lmsi",
     ),
     RecipeCard(
+        "weak-to-strong",
+        "Learn from a weaker policy's labels, with some confidence in what one would have said oneself.",
+        'Burns et al. 2023, "Weak-to-strong generalization"',
+        "palaestra.evolution.recipes.weak_to_strong:weak_to_strong",
+    ),
+    RecipeCard(
+        "next",
+        "Mend programs shown with their execution trace; imitate the rationales whose fix passes, from the base.",
+        'Ni et al. 2024, "NExT"',
+        "palaestra.evolution.recipes.next:next_",
+    ),
+    RecipeCard(
+        "absolute-zero",
+        "One policy sets itself tasks and solves them; paid where they can be solved, and seldom are.",
+        'Zhao et al. 2025, "Absolute Zero"',
+        "palaestra.evolution.recipes.zero:absolute_zero",
+    ),
+    RecipeCard(
+        "r-zero",
+        "One policy sets itself tasks at the edge of what it solves; what most answers say is the label.",
+        'Huang et al. 2025, "R-Zero"',
+        "palaestra.evolution.recipes.zero:r_zero",
+    ),
+    RecipeCard(
         "curriculum",
         "GRPO on tasks that are solved sometimes, as the last steps have found.",
         'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',

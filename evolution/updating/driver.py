@@ -41,12 +41,12 @@ class Part:
     Attributes:
         inputs: Tensors for the trainer's loss.
         share: This part's share of the step's rows, in (0, 1].
-        items: Sampled tokens of the whole step.
+        items: Sampled tokens of the whole step, by which the loss is divided; more, for a part that counts less.
     """
 
     inputs: Inputs
     share: float
-    items: int
+    items: float
 
 
 class Taken(NamedTuple):

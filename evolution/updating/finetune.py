@@ -3,7 +3,7 @@
 Ids and loss masks are those that were recorded: the policy learns the ids it sampled, in the contexts it saw.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +15,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
-from palaestra.evolution.updating.batching import Batch, assemble
+from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
@@ -102,7 +102,7 @@ class FinetuneUpdater:
     def __init__(self, method: Finetune, policy: Trainable, driver: Driver, seed: int) -> None:
         self.method = method
         self.policy = policy
-        self._driver = driver
+        self.driver = driver
         self._seed = seed
         self._steps = 0
         self._base = Snapshot(policy.model) if method.start_from == "base" else None
@@ -120,13 +120,13 @@ class FinetuneUpdater:
         """
         begin = perf_counter()
         batch = assemble([episode for episode in episodes if episode.valid])
-        driver, taken = self._driver, list[Taken]()
+        driver, taken = self.driver, list[Taken]()
         with driver.training("update", self._steps):
             if len(batch.ids):
                 if self._base is not None:
                     self._base.write_back()
                     driver.forget()
-                taken = [driver.take(parts) for parts in self._schedule(batch)]
+                taken = [driver.take(parts) for parts in self.schedule(batch)]
             measured = driver.figures()
             metrics = {
                 **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
@@ -146,22 +146,27 @@ class FinetuneUpdater:
         """Write optimiser, step and base; see `Updater.save`."""
         directory.mkdir(parents=True, exist_ok=True)
         base = None if self._base is None else self._base.tensors
-        torch.save({**self._driver.state(), "steps": self._steps, "base": base}, directory / _STATE)
+        torch.save({**self.driver.state(), "steps": self._steps, "base": base}, directory / _STATE)
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
-        state = torch.load(directory / _STATE, map_location=self._driver.device, weights_only=True)
-        self._driver.restore(state)
+        state = torch.load(directory / _STATE, map_location=self.driver.device, weights_only=True)
+        self.driver.restore(state)
         self._steps = state["steps"]
         if self._base is not None:
             self._base.replace(state["base"])
 
-    def _schedule(self, batch: Batch) -> list[list[Part]]:
-        steps = []
+    def steps_of(self, batch: Batch) -> list[Rows]:
+        """Return the rows of each optimiser step of a call."""
+        steps: list[Rows] = []
         for epoch in range(self.method.epochs):
             order = derive_generator(self._seed, "rows", self._steps, epoch).permutation(len(batch.ids))
-            for rows in np.array_split(order, -(-len(order) // self.method.batch_rows)):
-                items, device = int(batch.sampled[rows].sum()), self._driver.device
-                split = batch.split(self._driver.own(rows), self.method.micro_rows)
-                steps.append([Part(batch.next_token(some, device), len(some) / len(rows), items) for some in split])
+            steps += np.array_split(order, -(-len(order) // self.method.batch_rows))
         return steps
+
+    def schedule(self, batch: Batch) -> Iterator[list[Part]]:
+        """Yield the parts of each optimiser step of a call, each when the one before has been taken."""
+        for rows in self.steps_of(batch):
+            items, device = int(batch.sampled[rows].sum()), self.driver.device
+            split = batch.split(self.driver.own(rows), self.method.micro_rows)
+            yield [Part(batch.next_token(some, device), len(some) / len(rows), items) for some in split]

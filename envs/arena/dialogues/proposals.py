@@ -84,6 +84,13 @@ class Kind(ABC):
             InfrastructureError: If our own machinery failed.
         """
 
+    def answer(self, text: str) -> str | None:
+        """Return what a solver's reply comes down to, so that equal answers are equal text; None where it has none.
+
+        It is read without knowing what is right: for votes among solvers.
+        """
+        return block_of(text).strip() or None
+
     @abstractmethod
     def sample_proposal(self, generator: np.random.Generator) -> str:
         """Draw a task as somebody without any skill would set it."""

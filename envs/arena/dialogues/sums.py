@@ -70,6 +70,10 @@ class Sums(Kind):
         """Compare the last number with the value."""
         return self._judge(Task(proposal.key, proposal.prompt, proposal.reference), text)
 
+    def answer(self, text: str) -> str | None:
+        """Return the last number."""
+        return self._judge.answer_of(text)
+
     def sample_proposal(self, generator: np.random.Generator) -> str:
         """Draw numbers and signs; where only quotients are allowed, one that is exact."""
         signs = self.operations.replace("/", "")

@@ -1,0 +1,46 @@
+"""Program repair with traces, and what is left of it without them."""
+
+from pathlib import Path
+
+from palaestra.agents.alphabet import build_tokenizer
+from palaestra.agents.local import LocalPolicy
+from palaestra.evolution.evolve import evolve
+from palaestra.evolution.objective import Objective
+from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.run import Run
+from palaestra.evolution.view import Silent
+from transformers import LlamaConfig, LlamaForCausalLM
+
+TRACED, PLAIN = "palaestra/Mend-v0?trace=on&size=400", "palaestra/Mend-v0?trace=off&size=400"
+SMALL = {
+    "acquire.groups": 2,
+    "acquire.attempts": 4,
+    "acquire.sampling.max_tokens": 24,
+    "evaluate.tasks": 6,
+    "evaluate.sampling.max_tokens": 24,
+    "steps": 2,
+}
+
+
+def test_the_same_held_out_tasks_with_and_without_a_trace(tmp_path: Path) -> None:
+    tokenizer = build_tokenizer(256)
+    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, **sizes))
+    LocalPolicy(model, tokenizer, "tiny").save(tmp_path / "policy")
+    result = evolve(
+        find_recipe("next", SMALL),
+        objective=Objective("repair", ladder=(TRACED,), watched=(PLAIN,)),
+        policy=f"local:{tmp_path / 'policy'}",
+        seed=0,
+        directory=tmp_path / "run",
+        view=Silent(),
+        settings=SMALL,
+    )
+    run = Run.open(tmp_path / "run", read_only=True)
+    episodes = run.evaluations.read("step-000000")
+    played = {spec: [e for e in episodes if e.env == spec] for spec in (TRACED, PLAIN)}
+    assert [len(some) for some in played.values()] == [6, 6]
+    for spec, some in played.items():
+        assert all(("# (0)" in e.turns[0].observation) == (spec == TRACED) for e in some)
+    assert [score.env for score in result.after.scores] == [TRACED, PLAIN]
+    assert run.experience.read("step-000001")[0].turns[0].observation.startswith("def f(x):  # (0) x=")
