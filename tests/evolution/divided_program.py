@@ -26,7 +26,7 @@ def newborn(kind):
     if kind == "adapters":
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            plan = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=8, target_modules="all-linear", init_lora_weights=False)
+            plan = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear", init_lora_weights=False)
             policy.model = get_peft_model(policy.model, plan)
     return policy
 
@@ -63,11 +63,12 @@ def go_on(name, peers, scratch):
 
 
 def held(updater):
-    """Numbers of trained weights and of a moment of them that are in this process."""
+    """How many numbers of trained weights, and of a moment of them, are in this process."""
     driver = updater._driver
     trained = [weight for weight in driver.model.parameters() if weight.requires_grad]
     first = [state["exp_avg"] for state in driver.trainer.optimizer.state.values()]
-    return [sum(one.to_local().numel() if isinstance(one, DTensor) else one.numel() for one in some) for some in (trained, first)]
+    parts = [[one.to_local() if isinstance(one, DTensor) else one for one in some] for some in (trained, first)]
+    return [sum(part.numel() for part in some) for some in parts]
 
 
 def main(place):
@@ -75,7 +76,8 @@ def main(place):
         found = {}
         for name in CASES:
             whole, continued = learn(name, peers, place), go_on(name, peers, place)
-            found[name] = {"whole": whole, "continued": continued} if peers.leads else {"held": whole["held"]}
+            known = {"whole": whole, "continued": continued, "place": str(place)}
+            found[name] = known if peers.leads else {"held": whole["held"]}
         turns = UpdateInTurn((1, 1), (PolicyGradient(), PolicyGradient()))
         found["in turn"] = failure(lambda: start(turns, tiny_policy(), peers, place))
         updater = start(PolicyGradient(), tiny_policy(), peers, place)
