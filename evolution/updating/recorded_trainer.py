@@ -29,7 +29,7 @@ class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """Where the log-ratios of each part's sampled tokens are added, `[T]` in nats; None keeps none."""
 
     shares_prompts: bool | None = None
-    """Whether a prompt is run once for all rows that begin with it; None until a first try shows whether that is right."""
+    """Whether rows that begin alike run their prompt once; None until a first try shows whether that is right."""
 
     _starts: torch.Tensor | None = None
 

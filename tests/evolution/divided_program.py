@@ -1,4 +1,4 @@
-"""One of the processes of `test_divided.py`: trains its part of tiny policies' weights, and goes on from what was saved."""
+"""One of the processes of `test_divided.py`: trains its part of tiny policies, and goes on from what was saved."""
 
 import os
 import sys
