@@ -16,7 +16,7 @@ from palaestra.agents.specs import load_agent
 from palaestra.envs.errors import RunError, UsageError
 from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.result import Result
-from palaestra.evolution.updating.peers import Peers
+from palaestra.evolution.updating.peers import Fingerprint, Peers, fingerprint
 from palaestra.evolution.updating.updater import Trainable, Updater
 
 __all__ = ["SharedUpdater", "begin_together", "end_together", "refuse_engine", "take_part"]
@@ -40,6 +40,13 @@ class _Learn:
 
 
 @dataclass(frozen=True)
+class _Save:
+    """Help write what is divided."""
+
+    directory: Path
+
+
+@dataclass(frozen=True)
 class _End:
     """The run is over."""
 
@@ -59,6 +66,7 @@ class SharedUpdater:
         self._updater = updater
         self._policy = policy
         self._peers = peers
+        self._remembers = False
 
     def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Learn together; see `Updater.step`.
@@ -67,6 +75,7 @@ class SharedUpdater:
             DivergenceError: If the processes no longer hold the same weights.
             PeerError: If another process failed or has ended.
         """
+        self._remembers = True
         self._peers.tell(_Learn(list(episodes)))
         metrics = self._updater.step(episodes)
         self._peers.agree(self._policy.model)
@@ -74,10 +83,14 @@ class SharedUpdater:
 
     def save(self, directory: Path) -> None:
         """See `Updater.save`."""
+        # The first checkpoint is written before the others have begun, from which they begin.
+        if self._peers.division is not None and self._remembers:
+            self._peers.tell(_Save(directory))
         self._updater.save(directory)
 
     def load(self, directory: Path) -> None:
         """See `Updater.load`."""
+        self._remembers = True
         self._updater.load(directory)
 
 
@@ -92,7 +105,7 @@ def begin_together(peers: Peers, recipe: Recipe, seed: int, checkpoint: Path, po
         peers.tell(_Begin(recipe, seed, checkpoint.resolve(), policy.version))
         with peers.as_one():
             pass
-        peers.agree(policy.model)
+        peers.compare(fingerprint(policy.model))
 
 
 def end_together(peers: Peers, result: Result) -> None:
@@ -119,15 +132,18 @@ def take_part(peers: Peers) -> Result:
     """
     begin = cast(_Begin, peers.hear())
     with peers.as_one():
-        policy, updater = _begin(begin, peers)
-    peers.agree(policy.model)
-    while isinstance(said := peers.hear(), _Learn):
-        updater.step(said.episodes)
+        policy, updater, loaded = _begin(begin, peers)
+    peers.compare(loaded)
+    while not isinstance(said := peers.hear(), _End):
+        if isinstance(said, _Save):
+            updater.save(said.directory)
+            continue
+        updater.step(cast(_Learn, said).episodes)
         peers.agree(policy.model)
-    return cast(_End, said).result
+    return said.result
 
 
-def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater]:
+def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater, Fingerprint]:
     if not begin.checkpoint.is_dir():
         raise RunError(
             f"Process {peers.rank} sees no {begin.checkpoint}. All processes read the run's checkpoints: let --run lie "
@@ -136,6 +152,7 @@ def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater]:
     sampling = begin.recipe.acquire.sampling
     policy = load_agent(f"local:{quote(str(begin.checkpoint))}", sampling=sampling, trainable=True).policy
     assert isinstance(policy, LocalPolicy)
+    loaded = fingerprint(policy.model)  # while it is whole
     updater = begin.recipe.update.start(
         policy,
         seed=begin.seed,
@@ -146,4 +163,4 @@ def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater]:
     )
     updater.load(begin.checkpoint)
     policy.version = begin.version
-    return policy, updater
+    return policy, updater, loaded

@@ -28,6 +28,7 @@ from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
 from palaestra.evolution.updating.updater import Trainable
+from transformers import PreTrainedModel
 from trl import GRPOConfig
 
 __all__ = ["Climbed", "Climber", "ClippedObjective", "Loss", "refuse_demonstrations", "refuse_unknown"]
@@ -119,9 +120,9 @@ class ClippedObjective:
         common = common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to)
         arguments = GRPOConfig(**common, **self._arguments(policy, sampling))
 
-        def build() -> RecordedGRPOTrainer:
+        def build(model: PreTrainedModel) -> RecordedGRPOTrainer:
             trainer = RecordedGRPOTrainer(
-                model=policy.model,
+                model=model,
                 reward_funcs=_no_reward,
                 args=arguments,
                 train_dataset=placeholder(prompt=[""]),
@@ -129,6 +130,9 @@ class ClippedObjective:
             )
             # Given to the constructor, it would load a reference from where the configuration says the model came from.
             trainer.beta = self.loss_kl
+            if peers is not None and peers.division is not None:
+                # Whether sharing prompts pays, and is right, each process would find out at a moment of its own.
+                trainer.shares_prompts = False
             return trainer
 
         optimiser_steps = planned_steps * self.updates_per_batch * self.epochs
@@ -207,7 +211,7 @@ class Climber:
     def logprobs(self, batch: Batch) -> NDArray[np.float32]:
         """Return `[B, L]` log-probabilities of the sampled ids under the weights the model has now, 0 elsewhere."""
         driver, found = self.driver, np.zeros(batch.logprobs.shape, np.float32)
-        with driver.peers.as_one():
+        with driver.peers.running():
             self._score(batch, found)
         return driver.peers.total(found)
 
@@ -215,7 +219,7 @@ class Climber:
         """Put this process's rows of `logprobs` in place."""
         driver = self.driver
         driver.model.train(False)
-        for rows in batch.split(driver.own(np.arange(len(batch.ids))), self.method.micro_rows):
+        for rows, sampled in driver.split(batch, np.arange(len(batch.ids)), self.method.micro_rows):
             inputs = batch.policy_gradient(rows, driver.device)
             prompt, completion = inputs["prompt_ids"], inputs["completion_ids"]
             mask = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], dim=1)
@@ -224,7 +228,8 @@ class Climber:
                     driver.model, torch.cat([prompt, completion], dim=1), mask, completion.size(1)
                 )
             width = prompt.size(1) + completion.size(1)
-            found[rows, prompt.size(1) : width] = (scored * inputs["tool_mask"]).float().cpu().numpy()
+            if sampled:
+                found[rows, prompt.size(1) : width] = (scored * inputs["tool_mask"]).float().cpu().numpy()
 
     def _schedule(self, batch: Batch, step: int) -> list[list[Part]]:
         """Divide the rows among the optimiser steps of this call; a step without information is left out."""
@@ -243,11 +248,13 @@ class Climber:
     def _parts(self, batch: Batch, rows: Rows, *, of: Rows) -> list[Part]:
         device, items = self.driver.device, int(batch.sampled[of].sum())
         parts = []
-        for some in batch.split(self.driver.own(rows), self.method.micro_rows):
+        for some, sampled in self.driver.split(batch, rows, self.method.micro_rows):
             inputs, share = batch.policy_gradient(some, device), len(some) / len(of)
+            if not sampled:
+                inputs["tool_mask"].zero_()
             # The trainer multiplies this by the inverse share.
             inputs["num_items_in_batch"] = torch.tensor(items * share, device=device)
-            parts.append(Part(inputs, share, items))
+            parts.append(Part(inputs, share if sampled else 0.0, items))
         return parts
 
     def figures(self, taken: Sequence[Taken]) -> dict[str, float]:

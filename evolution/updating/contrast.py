@@ -143,14 +143,12 @@ class ContrastUpdater:
 
     def save(self, directory: Path) -> None:
         """Write optimiser, step and the reference, where it outlives the call; see `Updater.save`."""
-        directory.mkdir(parents=True, exist_ok=True)
         reference = self._reference.tensors if self.method.reference == "start" else None
-        torch.save({**self._driver.state(), "steps": self._steps, "reference": reference}, directory / _STATE)
+        self._driver.save(directory / _STATE, steps=self._steps, reference=reference)
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
-        state = torch.load(directory / _STATE, map_location=self._driver.device, weights_only=True)
-        self._driver.restore(state)
+        state = self._driver.load(directory / _STATE)
         self._steps = state["steps"]
         if state["reference"] is not None:
             self._reference.replace(state["reference"])

@@ -6,9 +6,11 @@ without logits, casts to lower precision). They are put on for a step and taken 
 copying the model between steps meet the model as it was.
 
 One device a process. Where several processes train together (see `peers`), the trainer of each sees its own rows alone;
-what they have to do with each other is done here.
+what they have to do with each other is done here. Where they divide the weights (see `division`), the first process
+trains its part of a copy, and its policy's model, which plays and is saved, is given the whole weights after each step.
 """
 
+import copy
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,12 +23,13 @@ import torch
 from datasets import Dataset
 from palaestra.envs.errors import InfrastructureError, UsageError
 from palaestra.envs.seeding import derive_seed
-from palaestra.evolution.updating.batching import Inputs, Rows
+from palaestra.evolution.updating.batching import Batch, Inputs, Rows
+from palaestra.evolution.updating.division import divided_alike, gathered
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.updater import Trainable
 from transformers import PreTrainedModel, PrinterCallback
 
-__all__ = ["Driver", "Part", "Taken", "common_arguments", "placeholder"]
+__all__ = ["Driver", "Part", "Piece", "Taken", "common_arguments", "placeholder"]
 
 # What a trainer sets on a model itself; see the module.
 _WORN = ("forward", "_original_forward", "_is_accelerate_prepared")
@@ -40,13 +43,25 @@ class Part:
 
     Attributes:
         inputs: Tensors for the trainer's loss.
-        share: This part's share of the step's rows, in (0, 1].
+        share: This part's share of the step's rows, in (0, 1]; 0 for one that only keeps the others company.
         items: Sampled tokens of the whole step, by which the loss is divided; more, for a part that counts less.
     """
 
     inputs: Inputs
     share: float
     items: float
+
+
+class Piece(NamedTuple):
+    """Rows that go through the model at once.
+
+    Attributes:
+        rows: Their indices.
+        sampled: Whether they are to be learned from, not just run because other processes run some.
+    """
+
+    rows: Rows
+    sampled: bool
 
 
 class Taken(NamedTuple):
@@ -67,7 +82,7 @@ class Driver:
     """A trainer in parts.
 
     Args:
-        build: Makes the trainer of the policy's model.
+        build: Makes the trainer of the model it is given.
         policy: The policy to train.
         seed: Seed of everything random in training (dropout).
         optimiser_steps: How many are planned, for the learning rate's schedule.
@@ -76,15 +91,18 @@ class Driver:
 
     def __init__(
         self,
-        build: Callable[[], Any],
+        build: Callable[[PreTrainedModel], Any],
         policy: Trainable,
         *,
         seed: int,
         optimiser_steps: int,
         peers: Peers | None = None,
     ) -> None:
-        self.model = policy.model
         self.peers = peers or Peers()
+        self._policy = policy
+        # The first process's policy plays with whole weights; those of the others do nothing else than train.
+        apart = self.peers.division is not None and self.peers.leads
+        self.model = copy.deepcopy(policy.model) if apart else policy.model
         self._seed = seed
         base = getattr(self.model, "get_base_model", None)
         self._modules = [self.model] if base is None else [self.model, base()]
@@ -92,7 +110,7 @@ class Driver:
         mode = self.model.training
         try:
             with _own_randomness(seed):
-                self.trainer = build()
+                self.trainer = build(self.model)
                 self._prepare(optimiser_steps)
             self._training = [_worn(module) for module in self._modules]
         finally:
@@ -102,6 +120,8 @@ class Driver:
     def _prepare(self, optimiser_steps: int) -> None:
         trainer = self.trainer
         trainer.remove_callback(PrinterCallback)
+        if self.peers.division is not None:
+            self.peers.division.divide(self.model)
         trainer.create_optimizer()
         accelerator = trainer.accelerator
         # As for evaluation, where it adds precision and device and no wrapper that would average gradients.
@@ -133,6 +153,18 @@ class Driver:
         finally:
             self._wear(self._plain)
             self.model.train(mode)
+        if self.peers.division is not None:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the first process's policy the weights that all have trained."""
+        whole = dict(self._policy.model.named_parameters()) if self.peers.leads else {}
+        with self.peers.running(), torch.no_grad():
+            for name, weight in self.model.named_parameters():
+                if weight.requires_grad:
+                    together = gathered(weight, keep=self.peers.leads)
+                    if self.peers.leads:
+                        whole[name].copy_(together)
 
     def take(self, parts: Sequence[Part]) -> Taken:
         """Take one optimiser step on the sum of all processes' parts' losses; call it inside `training`.
@@ -147,13 +179,16 @@ class Driver:
         trainer = self.trainer
         losses: list[torch.Tensor] = []
         try:
-            with self.peers.as_one():
+            with self.peers.running():
                 for part in parts:
-                    # The trainer divides a part's loss by this; the inverse share makes unequal parts add up exactly.
-                    trainer.current_gradient_accumulation_steps = 1 / part.share
-                    losses.append(trainer.training_step(self.model, part.inputs, part.items))
+                    if part.share > 0:
+                        # The trainer divides a part's loss by this: by the inverse share, unequal parts add up exactly.
+                        trainer.current_gradient_accumulation_steps = 1 / part.share
+                        losses.append(trainer.training_step(self.model, part.inputs, part.items))
+                    else:
+                        self._accompany(part)
             self.peers.sum_gradients([weight for weight in self.model.parameters() if weight.requires_grad])
-            norm = float(trainer.accelerator.clip_grad_norm_(self.model.parameters(), trainer.args.max_grad_norm))
+            norm = self._clip()
             rate = float(trainer.lr_scheduler.get_last_lr()[0])
             if not np.isfinite(norm):
                 raise InfrastructureError(
@@ -168,9 +203,34 @@ class Driver:
         own = float(torch.stack(losses).sum()) if losses else 0.0
         return Taken(sum(self.peers.collect(own)), norm, rate)
 
-    def own(self, rows: Rows) -> Rows:
-        """Return those of some rows that are this process's to run through the model."""
-        return self.peers.own(rows)
+    def _accompany(self, part: Part) -> None:
+        """Run a part in which nothing was sampled: its gradient is zero, and its figures are nobody's."""
+        measured = self.trainer._metrics["train"]
+        kept = {name: list(values) for name, values in measured.items()}
+        self.trainer.current_gradient_accumulation_steps = 1
+        self.trainer.training_step(self.model, part.inputs, part.items)
+        measured.clear()
+        measured.update(kept)
+
+    def _clip(self) -> float:
+        """Scale the gradient down to the norm allowed, and return the norm it had."""
+        trainer = self.trainer
+        if self.peers.division is None:
+            return float(trainer.accelerator.clip_grad_norm_(self.model.parameters(), trainer.args.max_grad_norm))
+        with self.peers.running():
+            norm = trainer.accelerator.clip_grad_norm_(self.model.parameters(), trainer.args.max_grad_norm)
+            return float(gathered(norm, keep=True))
+
+    def split(self, batch: Batch, rows: Rows, size: int) -> list[Piece]:
+        """Cut those of some rows that are this process's to run through the model into parts of at most `size`.
+
+        Where weights are divided, every process has as many parts; those it has too few of are of one row, unsampled.
+        """
+        pieces = [Piece(some, sampled=True) for some in batch.split(self.peers.own(rows), size)]
+        if self.peers.division is not None:
+            most = -(-len(rows) // self.peers.size)
+            pieces += [Piece(rows[:1], sampled=False)] * (-(-most // size) - len(pieces))
+        return pieces
 
     def figures(self) -> dict[str, float]:
         """Return the means of what the trainers measured since last asked; call it inside `training`."""
@@ -190,19 +250,34 @@ class Driver:
         """Drop what the optimiser remembers of earlier steps."""
         self.trainer.optimizer.optimizer.state.clear()
 
-    def state(self) -> dict[str, Any]:
-        """Return what a later step depends on: optimiser, schedule, number of steps."""
-        return {
-            "optimizer": self.trainer.optimizer.state_dict(),
-            "lr_scheduler": self.trainer.lr_scheduler.state_dict(),
-            "global_step": self.trainer.state.global_step,
-        }
+    def save(self, path: Path, **more: Any) -> None:
+        """Write what a later step depends on: optimiser, schedule, number of steps, and what else is given.
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `state` returned."""
+        All processes call it where weights are divided; the first one writes. Before any step it may do so alone.
+        """
+        with self.peers.running():
+            optimizer = gathered(self.trainer.optimizer.state_dict(), keep=self.peers.leads)
+        if self.peers.leads:
+            state = {
+                "optimizer": optimizer,
+                "lr_scheduler": self.trainer.lr_scheduler.state_dict(),
+                "global_step": self.trainer.state.global_step,
+            }
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.save(state | more, path)
+
+    def load(self, path: Path) -> dict[str, Any]:
+        """Continue from what `save` wrote, and return it; tensors that were divided are whole."""
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        weights = [weight for group in self.trainer.optimizer.param_groups for weight in group["params"]]
+        for number, memory in state["optimizer"]["state"].items():
+            for name, value in memory.items():
+                if torch.is_tensor(value) and value.shape == weights[number].shape:
+                    memory[name] = divided_alike(value, weights[number])
         self.trainer.optimizer.load_state_dict(state["optimizer"])
         self.trainer.lr_scheduler.load_state_dict(state["lr_scheduler"])
         self.trainer.state.global_step = state["global_step"]
+        return state
 
     def _wear(self, attire: Sequence[Mapping[str, Any]]) -> None:
         for module, worn in zip(self._modules, attire, strict=True):

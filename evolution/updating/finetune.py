@@ -10,7 +10,6 @@ from time import perf_counter
 from typing import Literal
 
 import numpy as np
-import torch
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
@@ -21,6 +20,7 @@ from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.updater import Trainable
 from palaestra.evolution.updating.weights import Snapshot
+from transformers import PreTrainedModel
 from trl import SFTConfig, SFTTrainer
 
 __all__ = ["Finetune", "FinetuneUpdater"]
@@ -74,9 +74,9 @@ class Finetune:
             dataset_kwargs={"skip_prepare_dataset": True},
         )
 
-        def build() -> RecordedSFTTrainer:
+        def build(model: PreTrainedModel) -> RecordedSFTTrainer:
             return RecordedSFTTrainer(
-                model=policy.model,
+                model=model,
                 args=arguments,
                 train_dataset=placeholder(input_ids=[[0]], labels=[[0]]),
                 processing_class=policy.tokenizer,
@@ -105,7 +105,7 @@ class FinetuneUpdater:
         self.driver = driver
         self._seed = seed
         self._steps = 0
-        self._base = Snapshot(policy.model) if method.start_from == "base" else None
+        self._base = Snapshot(driver.model, policy.model) if method.start_from == "base" else None
 
     def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Imitate episodes; see `Updater.step`. Without any row to learn from, no weight changes.
@@ -144,14 +144,12 @@ class FinetuneUpdater:
 
     def save(self, directory: Path) -> None:
         """Write optimiser, step and base; see `Updater.save`."""
-        directory.mkdir(parents=True, exist_ok=True)
         base = None if self._base is None else self._base.tensors
-        torch.save({**self.driver.state(), "steps": self._steps, "base": base}, directory / _STATE)
+        self.driver.save(directory / _STATE, steps=self._steps, base=base)
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
-        state = torch.load(directory / _STATE, map_location=self.driver.device, weights_only=True)
-        self.driver.restore(state)
+        state = self.driver.load(directory / _STATE)
         self._steps = state["steps"]
         if self._base is not None:
             self._base.replace(state["base"])
@@ -168,5 +166,10 @@ class FinetuneUpdater:
         """Yield the parts of each optimiser step of a call, each when the one before has been taken."""
         for rows in self.steps_of(batch):
             items, device = int(batch.sampled[rows].sum()), self.driver.device
-            split = batch.split(self.driver.own(rows), self.method.micro_rows)
-            yield [Part(batch.next_token(some, device), len(some) / len(rows), items) for some in split]
+            parts = []
+            for some, sampled in self.driver.split(batch, rows, self.method.micro_rows):
+                inputs, share = batch.next_token(some, device), len(some) / len(rows)
+                if not sampled:
+                    inputs["labels"].fill_(-100)
+                parts.append(Part(inputs, share if sampled else 0.0, items))
+            yield parts

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from palaestra.agents.episode import Episode
+from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_seed
 from palaestra.evolution.turns import check_turns, turn_at
 from palaestra.evolution.updating.reward_model import agreement
@@ -47,6 +48,11 @@ class UpdateInTurn:
 
     def start(self, policy: Trainable, **settings: Any) -> "UpdaterInTurn":
         """Begin work on a policy; see `Update.start`."""
+        if (peers := settings.get("peers")) is not None and peers.division is not None:
+            raise UsageError(
+                "Methods in turn would each divide the policy's weights among the processes anew, which is not "
+                "supported. Launch with distributed_type MULTI_GPU (--multi_gpu), or take a recipe of one method."
+            )
         return UpdaterInTurn(self, policy, settings)
 
 

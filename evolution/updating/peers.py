@@ -1,26 +1,31 @@
 """The processes that train one policy together, as `accelerate launch` started them.
 
-Every process holds all weights and the optimiser. Of an optimiser step each takes some of the rows; gradients are
-summed, and all take the same step. Parts of a loss are shares of the whole (see `driver.Part`), so a sum over processes
-is the sum over parts that one process alone would make, however unequal the shares are; what an average over processes
-(`DistributedDataParallel`) averages would have to be made equal first. What may fail happens between two meetings, and
-at the next one each says how it fared, so that nobody waits for one who has failed.
+Every process holds all weights and the optimiser, or a part of each (see `division`). Of an optimiser step each takes
+some of the rows; gradients are summed, and all take the same step. Parts of a loss are shares of the whole (see
+`driver.Part`), so a sum over processes is the sum over parts that one process alone would make, however unequal the
+shares are; what an average over processes (`DistributedDataParallel`) averages would have to be made equal first. What
+may fail happens between two meetings, and at the next one each says how it fared, so that nobody waits for one who has
+failed.
 """
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from palaestra.envs.errors import DivergenceError, PeerError, UsageError
+from palaestra.evolution.updating.division import Division, hidden_from_trainers, wants_division
 
-__all__ = ["STEP_LIMIT", "Peers", "launched", "leads", "refuse_peers"]
+__all__ = ["STEP_LIMIT", "Fingerprint", "Peers", "fingerprint", "launched", "leads", "refuse_peers"]
+
+Fingerprint: TypeAlias = tuple[tuple[int, int], ...]
+"""Two sums over the bits of each trained weight."""
 
 STEP_LIMIT = timedelta(minutes=10)
 """How long processes wait for each other within a step; then all of them end."""
@@ -33,6 +38,8 @@ _RANKS = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK")
 # Numbers of one sum between processes: large enough to fill a line, small beside a model.
 _BUCKET = 2**24
 _CHUNK = 2**22
+# What torch's backends say, in small letters, when a process they wait for is gone.
+_SIGNS_OF_LOSS = ("connection closed", "connection reset", "broken pipe", "timed out", "timeout", "gloo", "nccl")
 
 _T = TypeVar("_T")
 
@@ -53,11 +60,15 @@ class Peers:
     Attributes:
         size: How many processes.
         rank: Number of this one; 0 leads.
+        division: How they divide the weights; None where each holds all.
     """
+
+    division: Division | None = None
 
     def __init__(self, size: int = 1, rank: int = 0) -> None:
         self.size, self.rank = size, rank
         self._owned = False
+        self._hiding = ExitStack()
         self._between: Any = None
         self._within: Any = None
 
@@ -66,12 +77,13 @@ class Peers:
         """Meet the processes that a launcher started with this one; without a launcher this one is alone.
 
         Raises:
-            UsageError: If accelerate was configured to divide the weights among processes.
+            UsageError: If accelerate was configured to divide the weights in a way that is not supported.
             PeerError: If the others do not come.
         """
         if launched() < 2:
             return cls()
-        _refuse_divided_weights()
+        _refuse_deepspeed()
+        divides = wants_division()
         from accelerate import PartialState
 
         owned = not dist.is_initialized()
@@ -82,6 +94,9 @@ class Peers:
             # Words go over the processors, also where sums go over GPUs.
             peers._between = dist.new_group(backend="gloo", timeout=_BETWEEN_STEPS)
             peers._within = dist.new_group(backend="gloo", timeout=STEP_LIMIT)
+        if divides:
+            peers.division = Division()
+            peers._hiding.enter_context(hidden_from_trainers())
         return peers
 
     def __enter__(self) -> Self:
@@ -91,6 +106,7 @@ class Peers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Leave; others that still wait for this process are told by the closed connection."""
+        self._hiding.close()
         if self.size > 1 and self._owned:
             from accelerate.state import AcceleratorState
 
@@ -156,9 +172,30 @@ class Peers:
             if said is not None:
                 raise PeerError(f"Process {rank} of {self.size} that train together failed and all stop: {said}")
 
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run parts through the model: work that needs no others where each process holds all weights.
+
+        Where weights are divided, a process that fails cannot say so, since the others wait for its part: it ends, and
+        they are told by the closed connection.
+
+        Raises:
+            PeerError: If another process failed or has ended.
+        """
+        if self.division is None:
+            with self.as_one():
+                yield
+            return
+        try:
+            yield
+        except RuntimeError as error:
+            if not any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS):
+                raise
+            raise _gone(error) from error
+
     def sum_gradients(self, weights: Sequence[torch.nn.Parameter]) -> None:
         """Give every process the sum of all processes' gradients; a weight that nobody has one of stays without."""
-        if self.size == 1:
+        if self.size == 1 or self.division is not None:  # which sums them as it divides them
             return
         held = self.collect([weight.grad is not None for weight in weights])
         summed = [weight for weight, *somewhere in zip(weights, *held, strict=True) if any(somewhere)]
@@ -177,14 +214,21 @@ class Peers:
         return values if self.size == 1 else np.sum(self.collect(values), axis=0, dtype=np.float32)
 
     def agree(self, model: torch.nn.Module) -> None:
-        """Check that all processes hold the same trained weights, bit for bit.
+        """Check that all processes hold the same trained weights, bit for bit; divided ones nobody holds twice.
 
         Raises:
             DivergenceError: In all of them, if they do not.
         """
-        if self.size == 1:
-            return
-        prints = self.collect(fingerprint(model))
+        if self.size > 1 and self.division is None:
+            self.compare(fingerprint(model))
+
+    def compare(self, own: Fingerprint) -> None:
+        """Check that all processes had the same weights when each took this fingerprint.
+
+        Raises:
+            DivergenceError: In all of them, if they had not.
+        """
+        prints = self.collect(own)
         odd = [rank for rank, print_ in enumerate(prints) if print_ != prints[0]]
         if odd:
             raise DivergenceError(
@@ -194,7 +238,7 @@ class Peers:
             )
 
 
-def fingerprint(model: torch.nn.Module) -> tuple[tuple[int, int], ...]:
+def fingerprint(model: torch.nn.Module) -> Fingerprint:
     """Return two sums over the bits of each trained weight, one of which knows their order; computed where they are."""
     return tuple(_sums(weight.detach()) for weight in model.parameters() if weight.requires_grad)
 
@@ -229,22 +273,24 @@ def _named() -> Iterator[None]:
     try:
         yield
     except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise PeerError(
-            f"Another process that trains with this one has ended, or did not answer within {STEP_LIMIT}: {reason} "
-            "Its own words say why. Nothing committed is lost: launch again with --resume RUN."
-        ) from error
+        raise _gone(error) from error
 
 
-def _refuse_divided_weights() -> None:
-    for variable, name in (("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")):
-        if os.environ.get(variable, "false").lower() == "true":
-            raise UsageError(
-                f"accelerate was configured for {name}, which divides the weights among processes, while the policy "
-                "that plays and is checkpointed needs them whole: not supported yet. Launch with distributed_type "
-                "MULTI_GPU (--multi_gpu), where every process holds the weights, and train adapters "
-                "(local:MODEL?lora=16) of a model that is too large to be trained whole."
-            )
+def _gone(error: Exception) -> PeerError:
+    reason = str(error).strip().partition("\n")[0]
+    return PeerError(
+        f"Another process that trains with this one has ended, or did not answer within {STEP_LIMIT}: {reason} "
+        "Its own words say why. Nothing committed is lost: launch again with --resume RUN."
+    )
+
+
+def _refuse_deepspeed() -> None:
+    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
+        raise UsageError(
+            "accelerate was configured for DeepSpeed, whose engine takes backward pass and optimiser step for its own: "
+            "not supported. To divide the weights among processes, launch with distributed_type FSDP and "
+            "fsdp_version: 2 (--use_fsdp --fsdp_version 2); to hold them whole in each, with MULTI_GPU (--multi_gpu)."
+        )
 
 
 def refuse_peers(peers: Peers | None, method: str) -> None:

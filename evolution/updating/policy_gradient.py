@@ -10,7 +10,6 @@ from time import perf_counter
 from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
@@ -117,7 +116,7 @@ class PolicyGradientUpdater:
         self._climber = climber
         self._driver = climber.driver
         self._steps = 0
-        self._reference = Snapshot(policy.model) if method.kl > 0 else None
+        self._reference = Snapshot(climber.driver.model, policy.model) if method.kl > 0 else None
         self._baselines = Baselines(by_role=method.credit == "role")
 
     def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
@@ -161,17 +160,12 @@ class PolicyGradientUpdater:
 
     def save(self, directory: Path) -> None:
         """Write optimiser, schedule, step and reference; see `Updater.save`."""
-        directory.mkdir(parents=True, exist_ok=True)
         reference = None if self._reference is None else self._reference.tensors
-        torch.save(
-            {**self._driver.state(), "steps": self._steps, "reference": reference, "baselines": self._baselines.means},
-            directory / _STATE,
-        )
+        self._driver.save(directory / _STATE, steps=self._steps, reference=reference, baselines=self._baselines.means)
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
-        state = torch.load(directory / _STATE, map_location=self._driver.device, weights_only=True)
-        self._driver.restore(state)
+        state = self._driver.load(directory / _STATE)
         self._steps = state["steps"]
         self._baselines.means = state["baselines"]
         if self._reference is not None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
@@ -187,17 +186,13 @@ class PpoUpdater:
 
     def save(self, directory: Path) -> None:
         """Write optimisers, schedule, step, critic and reference; see `Updater.save`."""
-        directory.mkdir(parents=True, exist_ok=True)
         reference = None if self._reference is None else self._reference.tensors
-        state = {**self._climber.driver.state(), "steps": self._steps, "reference": reference}
-        torch.save(state, directory / _STATE)
+        self._climber.driver.save(directory / _STATE, steps=self._steps, reference=reference)
         self._critic.save(directory)
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
-        driver = self._climber.driver
-        state = torch.load(directory / _STATE, map_location=driver.device, weights_only=True)
-        driver.restore(state)
+        state = self._climber.driver.load(directory / _STATE)
         self._steps = state["steps"]
         if self._reference is not None:
             self._reference.replace(state["reference"])

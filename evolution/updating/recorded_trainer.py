@@ -28,8 +28,10 @@ class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     log_ratios: list[torch.Tensor] | None = None
     """Where the log-ratios of each part's sampled tokens are added, `[T]` in nats; None keeps none."""
 
+    shares_prompts: bool | None = None
+    """Whether rows that begin alike run their prompt once; None until a first try shows whether that is right."""
+
     _starts: torch.Tensor | None = None
-    _shares: bool | None = None  # whether this model scores shared prompts rightly; not known before the first try
 
     def _compute_loss(self, model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         self._starts = inputs["prompt_ids"].size(1) + inputs["tool_mask"].argmax(dim=1)
@@ -49,11 +51,11 @@ class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self, model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor, width: int, *args: Any, **kwargs: Any
     ) -> Any:
         packing = None
-        if self._starts is not None and self._shares is not False:
+        if self._starts is not None and self.shares_prompts is not False:
             packing = pack(ids, mask.sum(dim=1), self._starts, ids.size(1) - width)
-        if packing is not None and self._shares is None:
-            self._shares = self._scores_alike(model, ids, mask, width, packing)
-        if packing is not None and self._shares:
+        if packing is not None and self.shares_prompts is None:
+            self.shares_prompts = self._scores_alike(model, ids, mask, width, packing)
+        if packing is not None and self.shares_prompts:
             scored = self._score_packed(model, packing)
         else:
             scored = super()._get_per_token_logps_and_entropies(model, ids, mask, width, *args, **kwargs)

@@ -9,6 +9,7 @@ from palaestra.evolution.updating.batching import Inputs
 from palaestra.evolution.updating.driver import Driver, common_arguments, placeholder
 from palaestra.evolution.updating.finetune import RecordedSFTTrainer
 from palaestra.evolution.updating.updater import Trainable
+from transformers import PreTrainedModel
 from trl import SFTConfig
 
 __all__ = ["Objective", "RowTrainer", "row_driver"]
@@ -73,9 +74,9 @@ def row_driver(
         dataset_kwargs={"skip_prepare_dataset": True},
     )
 
-    def build() -> RowTrainer:
+    def build(model: PreTrainedModel) -> RowTrainer:
         trainer = RowTrainer(
-            model=policy.model,
+            model=model,
             args=arguments,
             train_dataset=placeholder(input_ids=[[0]], labels=[[0]]),
             processing_class=policy.tokenizer,

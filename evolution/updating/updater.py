@@ -52,7 +52,10 @@ class Updater(Protocol):
         ...
 
     def save(self, directory: Path) -> None:
-        """Write all that a later step depends on, but for the policy's weights and version."""
+        """Write all that a later step depends on, but for the policy's weights and version.
+
+        Where processes divide the weights all of them call it, and the first one writes.
+        """
         ...
 
     def load(self, directory: Path) -> None:

@@ -19,6 +19,8 @@ pytestmark = pytest.mark.slow
 TOLERANCE = 2e-5
 LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
 LAUNCH += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+DIVIDED = [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0"]
+DIVIDED += ["--config_file", str(Path(__file__).with_name("fsdp2.yaml"))]
 ALONE = [sys.executable]
 OPTIONS = {
     "acquire.groups": 24,
@@ -61,11 +63,13 @@ def weights(place, step):
     return load_file(place / "checkpoints" / f"step-{step:06d}" / "model.safetensors")
 
 
-@pytest.mark.parametrize(("recipe", "steps"), [("grpo", 4), ("rft", 2)])
-def test_a_launched_run_is_the_run_of_one_process(tmp_path, policy, recipe, steps):
+@pytest.mark.parametrize(
+    ("launcher", "recipe", "steps"), [(LAUNCH, "grpo", 4), (LAUNCH, "rft", 2), (DIVIDED, "grpo", 4)]
+)
+def test_a_launched_run_is_the_run_of_one_process(tmp_path, policy, launcher, recipe, steps):
     alone, together = tmp_path / "alone", tmp_path / "together"
     run(command(ALONE, policy, alone, recipe, steps))
-    said = run(command(LAUNCH, policy, together, recipe, steps))
+    said = run(command(launcher, policy, together, recipe, steps))
     assert said.stdout.count("held-out accuracy") == 1  # shown once
     assert largest_difference(weights(alone, 0), weights(together, 0)) == 0.0
     assert largest_difference(weights(alone, 0), weights(alone, steps)) > 1e-4
@@ -91,10 +95,10 @@ def workers(agent):
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes under /proc")
-@pytest.mark.parametrize("rank", [0, 1])
-def test_one_process_killed_ends_both_and_the_run_goes_on(tmp_path, policy, rank):
+@pytest.mark.parametrize(("launcher", "rank"), [(LAUNCH, 0), (LAUNCH, 1), (DIVIDED, 0), (DIVIDED, 1)])
+def test_one_process_killed_ends_both_and_the_run_goes_on(tmp_path, policy, launcher, rank):
     whole, killed, steps = tmp_path / "whole", tmp_path / "killed", 60
-    process = subprocess.Popen(command(LAUNCH, policy, killed, "grpo", steps), env=environment())
+    process = subprocess.Popen(command(launcher, policy, killed, "grpo", steps), env=environment())
     while process.poll() is None and not (killed / "checkpoints" / "step-000004").exists():
         time.sleep(0.05)
     assert process.poll() is None
@@ -108,8 +112,8 @@ def test_one_process_killed_ends_both_and_the_run_goes_on(tmp_path, policy, rank
     done = Run.open(killed, read_only=True)
     assert not done.finished
     # Continued by both, it ends with the weights of a run that was never killed, bit for bit.
-    run([*LAUNCH, "-m", "palaestra", "evolve", "--resume", str(killed)])
-    run(command(LAUNCH, policy, whole, "grpo", steps))
+    run([*launcher, "-m", "palaestra", "evolve", "--resume", str(killed)])
+    run(command(launcher, policy, whole, "grpo", steps))
     assert largest_difference(weights(whole, steps), weights(killed, steps)) == 0.0
 
 

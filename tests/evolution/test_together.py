@@ -97,13 +97,12 @@ def test_without_a_launcher_a_process_is_alone(monkeypatch):
         assert not torch.distributed.is_initialized()
 
 
-@pytest.mark.parametrize(("variable", "name"), [("ACCELERATE_USE_FSDP", "FSDP"), ("ACCELERATE_USE_DEEPSPEED", "Deep")])
-def test_divided_weights_are_refused_with_what_to_do(monkeypatch, variable, name):
+def test_deepspeed_is_refused_with_what_to_do(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv(variable, "true")
+    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
     assert not leads()
-    with pytest.raises(UsageError, match=rf"configured for {name}.*--multi_gpu"):
+    with pytest.raises(UsageError, match=r"configured for DeepSpeed.*--use_fsdp --fsdp_version 2"):
         Peers.join()
 
 
