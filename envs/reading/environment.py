@@ -20,9 +20,11 @@ _END = 0.15
 # Facts in a short document, from and to.
 _SHORT = (2, 4)
 # Words of a document of two facts, whatever its kind.
-_SHORTEST = _SHORT[0] * max(kind.words for kind in KINDS.values())
+_SHORTEST = _SHORT[0] * max(len(kind.triple.split()) for kind in KINDS.values())
 # Names to draw from for each of the three places: so many at least, and so many a fact of the longest document.
-_NAMES, _NAMES_A_FACT = 32, 2
+_NAMES, _NAMES_A_FACT = 24, 2
+# Facts of two names are words of their own if there are at most so many names in each place.
+_PAIRED = 48
 _WORD = re.compile(r"[A-Za-z]+")
 _READ_CHARS = 1_000
 # Tasks that are made unless their number is set.
@@ -32,8 +34,8 @@ _FEWEST, _MOST, _ALL_WORDS = 200, 10_000, 5_000_000
 class Reading(QuestionEnv):
     """Read a document, then answer a question about one of its facts, or about a chain of them.
 
-    A document is made of segments that each join three names: sentences (`document`), functions (`code`) or rows
-    (`database`). The question gives one of the three and asks for what stands behind it (`forward`), before it
+    A document is made of segments that each join two names, or three: sentences (`document`), functions (`code`) or
+    rows (`database`). The question gives one of them and asks for what stands behind it (`forward`), before it
     (`backward`), or on both sides of the middle one (`both`). All facts look alike, so only who finds the right segment
     can answer. With `chain` above 1 the last name of a segment leads to the segment that begins with it, and so on; the
     segments of the chain lie anywhere.
@@ -45,7 +47,7 @@ class Reading(QuestionEnv):
     it is, else 0.
 
     Args:
-        length: Words of a document, such as 20000 for a model that reads 64 K tokens: names are two tokens or three.
+        length: Words of a document, such as 12000 for a model that reads 32 K tokens: names are two tokens or three.
         kinds: Some of `document,code,database`.
         directions: Some of `forward,backward,both`.
         positions: `uniform` over the document, or `ends`, its first and last 15 %.
@@ -76,11 +78,9 @@ class Reading(QuestionEnv):
         tasks: TaskSet | None = None,
         render_mode: str | None = None,
     ) -> None:
-        self._kinds = tuple(KINDS[name] for name in _chosen("kind of document", kinds, KINDS))
+        _chosen("kind of document", kinds, KINDS)
         _chosen("direction", directions, DIRECTIONS)
-        writer = _Writer(length, kinds, directions, positions, short, chain)
-        self._names = writer.names
-        self._ends = positions == "ends"
+        self._writer = writer = _Writer(length, kinds, directions, positions, short, chain)
         if tasks is None:
             name = f"reading({', '.join(str(part) for part in vars(writer).values())})"
             tasks = TaskSet.generated(writer, size=size or _size(length), seed=seed, name=name)
@@ -88,14 +88,21 @@ class Reading(QuestionEnv):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return the names, and what stands between them in questions about one fact."""
-        between = [piece for kind in self._kinds for piece in words_of(kind)]
-        return (*self._names, *dict.fromkeys(between))
+        """Return the names, whole facts of two names where these are few, and pieces of other facts and of questions.
+
+        A policy of two layers learns to find a fact that is one token in a minute, and one of several in an hour.
+        """
+        known, third = self._writer.names, len(self._writer.names) // 3
+        few = self._writer.chain == 1 and third <= _PAIRED
+        ends = (known[third : 2 * third], known[2 * third :]) if few else ((), ())
+        forms = [(kind, direction) for kind in self._writer.used for direction in self._writer.asked]
+        pieces = [piece for kind, direction in forms for piece in words_of(kind, direction, *ends)]
+        return (*known, *dict.fromkeys(pieces))
 
     @property
     def mastered(self) -> bool:
         """Whether the answers lie at the ends: what is left to learn then is the middle."""
-        return self._ends
+        return self._writer.positions == "ends"
 
     def solution(self, task: Task) -> tuple[str]:
         """Return the names."""
@@ -103,7 +110,7 @@ class Reading(QuestionEnv):
 
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw a name."""
-        return self._names[int(generator.integers(len(self._names)))]
+        return str(generator.choice(self._writer.names))
 
 
 @dataclass(frozen=True)
@@ -151,7 +158,7 @@ class _Writer:
             raise UsageError(f"length is in words and at least {_SHORTEST}, got {self.length}.")
         if not 0.0 <= self.short <= 1.0:
             raise UsageError(f"short is a share, 0 to 1; got {self.short}.")
-        fewest = min(self._segments(kind) for kind in self._used)
+        fewest = min(self._counts)
         room = len(self._places(fewest))
         if not 1 <= self.chain <= room or (self.short and self.chain > _SHORT[0]):
             raise UsageError(
@@ -162,14 +169,21 @@ class _Writer:
     @property
     def names(self) -> tuple[str, ...]:
         """The names that facts are made of."""
-        return names(3 * max(_NAMES, _NAMES_A_FACT * max(self._segments(kind) for kind in self._used)))
+        return names(3 * max(_NAMES, _NAMES_A_FACT * max(self._counts)))
 
     @property
-    def _used(self) -> tuple[Kind, ...]:
+    def used(self) -> tuple[Kind, ...]:
+        """The kinds of documents."""
         return tuple(KINDS[name] for name in self.kinds.split(","))
 
-    def _segments(self, kind: Kind) -> int:
-        return self.length // kind.words
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The directions of questions."""
+        return tuple(self.directions.split(","))
+
+    @property
+    def _counts(self) -> list[int]:
+        return [self.length // kind.words(direction) for kind in self.used for direction in self.asked]
 
     def _places(self, count: int) -> list[int]:
         """Return which of `count` segments may be asked about."""
@@ -178,14 +192,14 @@ class _Writer:
 
     def __call__(self, generator: np.random.Generator) -> Task:
         kind_name = str(generator.choice(self.kinds.split(",")))
-        direction = str(generator.choice(self.directions.split(",")))
+        direction = str(generator.choice(self.asked))
         kind = KINDS[kind_name]
         brief = bool(generator.random() < self.short)
-        count = int(generator.integers(_SHORT[0], _SHORT[1] + 1)) if brief else self._segments(kind)
+        count = int(generator.integers(_SHORT[0], _SHORT[1] + 1)) if brief else self.length // kind.words(direction)
         places = [int(p) for p in generator.permutation(range(count) if brief else self._places(count))[: self.chain]]
-        facts = _facts(generator, self.names, count, places)
+        facts = _facts(generator, self.names, count, places, triple=direction == "both")
         question, answer = asked(kind, direction, [facts[place] for place in places])
-        document = "".join(kind.fact.format(**fact._asdict()) for fact in facts)
+        document = "".join(kind.form(direction).format(**fact._asdict()) for fact in facts)
         where = [place / (count - 1) for place in places]
         metadata: dict[str, Json] = {"kind": kind_name, "direction": direction, "segments": count, "positions": where}
         if not brief:
@@ -205,14 +219,16 @@ def _chosen(what: str, listed: str, known: Collection[str]) -> list[str]:
     return chosen
 
 
-def _facts(generator: np.random.Generator, known: tuple[str, ...], count: int, places: list[int]) -> list[Fact]:
-    """Draw facts in which every name is at most once first, once in the middle and once last.
+def _facts(
+    generator: np.random.Generator, known: tuple[str, ...], count: int, places: list[int], *, triple: bool
+) -> list[Fact]:
+    """Draw facts of two names or three, in which every name is at most once first, once in the middle and once last.
 
     Those at `places` are a chain: the last name of each is the first of the next. Names that end one fact and begin
     another are there only where chains are asked for; else every name comes once.
     """
     third = len(known) // 3
-    middle = _drawn(generator, known[:third], {}, count)
+    middle = _drawn(generator, known[:third], {}, count) if triple else [""] * count
     if len(places) == 1:
         first, last = (_drawn(generator, known[n * third : (n + 1) * third], {}, count) for n in (1, 2))
     else:

@@ -1,6 +1,6 @@
-"""What documents are made of: facts that join three names, and how they are written and asked about."""
+"""What documents are made of: facts that join two names or three, and how they are written and asked about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -14,11 +14,11 @@ _CONSONANTS, _VOWELS = "bdfghjklmnprstvz", "aeiou"
 
 
 class Fact(NamedTuple):
-    """Three names, in the order in which they are written.
+    """Names in the order in which they are written.
 
     Attributes:
         first: Differs from the first name of every other fact of a document; so do the others.
-        middle: The one that only a question in both directions asks by.
+        middle: Only in a document that is asked about in both directions, by this name; elsewhere empty.
         last: Where it leads: a fact that begins with this name follows it.
     """
 
@@ -32,19 +32,24 @@ class Kind:
     """How facts are written and asked about.
 
     Attributes:
-        fact: A segment of the document, with places for the three names.
+        pair: A segment of two names.
+        triple: A segment of three names.
         one: By direction, the question about one fact, with a place for the name that is known.
         several: The same about a chain of facts, with a place for their number too.
     """
 
-    fact: str
+    pair: str
+    triple: str
     one: Mapping[str, str]
     several: Mapping[str, str]
 
-    @property
-    def words(self) -> int:
-        """Words of a segment."""
-        return len(self.fact.split())
+    def form(self, direction: str) -> str:
+        """Return how a segment is written in documents that are asked about in a direction."""
+        return self.triple if direction == "both" else self.pair
+
+    def words(self, direction: str) -> int:
+        """Return the words of a segment in such documents."""
+        return len(self.form(direction).split())
 
 
 DIRECTIONS: tuple[str, ...] = ("forward", "backward", "both")
@@ -53,10 +58,11 @@ DIRECTIONS: tuple[str, ...] = ("forward", "backward", "both")
 _ALONE, _PAIR = " Reply with the name alone.", " Reply with the two names alone."
 
 
-def _kind(fact: str, one: tuple[str, str, str], several: tuple[str, str, str]) -> Kind:
+def _kind(pair: str, triple: str, one: tuple[str, str, str], several: tuple[str, str, str]) -> Kind:
     asks = (_ALONE, _ALONE, _PAIR)
     return Kind(
-        fact,
+        pair,
+        triple,
         MappingProxyType({d: q + ask for d, q, ask in zip(DIRECTIONS, one, asks, strict=True)}),
         MappingProxyType({d: q + ask for d, q, ask in zip(DIRECTIONS, several, asks, strict=True)}),
     )
@@ -65,15 +71,17 @@ def _kind(fact: str, one: tuple[str, str, str], several: tuple[str, str, str]) -
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
         "document": _kind(
+            "{first} sent word to {last}.\n",
             "{first} sent {middle} to {last}.\n",
-            ("To whom did {key} send somebody?", "Who sent somebody to {key}?", "Who sent {key}, and to whom?"),
+            ("To whom did {key} send word?", "Who sent word to {key}?", "Who sent {key}, and to whom?"),
             (
-                "{key} sent somebody to a person, and so on. Who is reached after {steps} steps from {key}?",
-                "Somebody was sent to {key}, and so on. Who is reached after {steps} steps back from {key}?",
+                "{key} sent word, which was sent on. Who is reached after {steps} steps from {key}?",
+                "Word that had been sent on came to {key}. Who is reached after {steps} steps back from {key}?",
                 "Who sent {key}, and who is reached after {steps} steps from that sender?",
             ),
         ),
         "code": _kind(
+            "def {first}(): return {last}\n",
             "def {first}({middle}): return {last}\n",
             (
                 "What does {key} return?",
@@ -87,17 +95,18 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             ),
         ),
         "database": _kind(
+            "{first} | {last}\n",
             "{first} | {middle} | {last}\n",
             (
-                "What stands in the third column where the first is {key}?",
-                "What stands in the first column where the third is {key}?",
-                "What stands in the first and the third column where the second is {key}?",
+                "What stands in the last column where the first is {key}?",
+                "What stands in the first column where the last is {key}?",
+                "What stands in the first and the last column where the second is {key}?",
             ),
             (
-                "Go from the first to the third column, {steps} times, from {key}. What is reached?",
-                "Go from the third to the first column, {steps} times, from {key}. What is reached?",
+                "Go from the first to the last column, {steps} times, from {key}. What is reached?",
+                "Go from the last to the first column, {steps} times, from {key}. What is reached?",
                 "What stands in the first column where the second is {key}, and what is reached from there by going "
-                "from the first to the third column {steps} times?",
+                "from the first to the last column {steps} times?",
             ),
         ),
     }
@@ -141,8 +150,16 @@ def names(count: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-def words_of(kind: Kind) -> list[str]:
-    """Return the pieces of text that stand between the names in whatever is written of a kind about one fact."""
-    pieces = [kind.fact.format(first="\0", middle="\0", last="\0")]
-    pieces += [question.format(key="\0") for question in kind.one.values()]
-    return [piece for text in pieces for piece in text.split("\0") if piece]
+def words_of(kind: Kind, direction: str, firsts: Sequence[str], lasts: Sequence[str]) -> Iterator[str]:
+    """Yield the pieces of text, besides names, that make up documents and questions about one fact.
+
+    Args:
+        kind: How they are written.
+        direction: In which they are asked about.
+        firsts: Names that facts of two begin with; without any, such facts are told in pieces.
+        lasts: Names that facts of two end with.
+    """
+    told = [kind.pair.format(first=first, last=last) for first in firsts for last in lasts]
+    if direction == "both" or not told:
+        told = kind.form(direction).format(first="\0", middle="\0", last="\0").split("\0")
+    yield from (piece for piece in (*told, *kind.one[direction].split("{key}")) if piece)

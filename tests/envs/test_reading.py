@@ -13,17 +13,17 @@ from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status
 
 FACT = {
-    "document": re.compile(r"(\w+) sent (\w+) to (\w+)\."),
-    "code": re.compile(r"def (\w+)\((\w+)\): return (\w+)"),
-    "database": re.compile(r"(\w+) \| (\w+) \| (\w+)"),
+    "document": re.compile(r"(\w+) sent (?:word|(\w+)) to (\w+)\."),
+    "code": re.compile(r"def (\w+)\((\w+)?\): return (\w+)"),
+    "database": re.compile(r"(\w+) \|(?: (\w+) \|)? (\w+)"),
 }
 
 
 def read(task):
     """Return the facts of a document, and the question with only its names and numbers left."""
     *segments, question = task.prompt.split("\n")
-    facts = [Fact(*FACT[task.metadata["kind"]].fullmatch(segment).groups()) for segment in segments]
-    known = {name for fact in facts for name in fact}
+    facts = [Fact(*FACT[task.metadata["kind"]].fullmatch(segment).groups("")) for segment in segments]
+    known = {name for fact in facts for name in fact if name}
     return facts, [word for word in re.findall(r"\w+", question) if word in known]
 
 
@@ -32,8 +32,9 @@ def found(task, chain):
     facts, (key, *again) = read(task)
     assert not set(again) - {key}
     first, middle, last = ({fact[i]: fact for fact in facts} for i in range(3))
-    assert len(first) == len(middle) == len(last) == len(facts)
     direction = task.metadata["direction"]
+    assert len(first) == len(last) == len(facts) == (len(middle) if direction == "both" else len(facts))
+    assert ("" in middle) is (direction != "both")
     if direction == "backward":
         way = [last[key]]
         while len(way) < chain:

@@ -40,7 +40,11 @@ def test_newcombes_own_example() -> None:
 
 
 def test_without_middle_there_is_no_sag_and_without_tasks_no_curve() -> None:
-    assert position_curve([0.0, 1.0], [True, False]) == {"position 1/10": 1.0, "position 10/10": 0.0, "position gap": 1.0}
+    assert position_curve([0.0, 1.0], [True, False]) == {
+        "position 1/10": 1.0,
+        "position 10/10": 0.0,
+        "position gap": 1.0,
+    }
     assert position_curve([], []) == {}
 
 
