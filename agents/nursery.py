@@ -8,8 +8,8 @@ on demonstrations of one environment's training tasks, and there is head-room to
   reward tells them apart. Only tasks in which somebody could slip say when it can do enough.
 - Where solutions say how they are reached (`TextEnv.explained`), the right ones are shown to tasks whose answer is told
   (`TextEnv.hinted`), and slips to the others: the policy can explain an answer, and does not know how to find one.
-- Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved; if what
-  is left to learn lies in tasks of another sort (`TextEnv.mastered`), that is nearly all of it.
+- Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved; if
+  what is left to learn lies in tasks of another sort (`TextEnv.mastered`), that is nearly all of it.
 
 Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
 template shows only what was said last, so contexts stay short and equal positions are equal contexts. It is born with
