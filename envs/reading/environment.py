@@ -90,7 +90,8 @@ class Reading(QuestionEnv):
     def words(self) -> tuple[str, ...]:
         """Return the names, whole facts of two names where these are few, and pieces of other facts and of questions.
 
-        A policy of two layers learns to find a fact that is one token in a minute, and one of several in an hour.
+        A policy of two layers soon learns to find a fact that is one token; of one in pieces it first has to bind the
+        pieces to each other, which takes very many steps.
         """
         known, third = self._writer.names, len(self._writer.names) // 3
         few = self._writer.chain == 1 and third <= _PAIRED
