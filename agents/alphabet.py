@@ -3,6 +3,7 @@
 A model of two layers has to read a cell of a board as one token: what stands in it, and where, is then in one place.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 
@@ -34,16 +35,18 @@ _OFTEN = 200
 
 
 @cache
-def build_tokenizer(positions: int, *, forgetful: bool = False) -> PreTrainedTokenizerFast:
+def build_tokenizer(positions: int, *, forgetful: bool = False, words: tuple[str, ...] = ()) -> PreTrainedTokenizerFast:
     """Return the tokenizer: printable ASCII, newline and role tokens; anything else is one unknown token.
 
     Args:
         positions: Longest context of the model it belongs to, in tokens.
         forgetful: Whether the chat template shows only what was said last; else it only ever appends.
+        words: Texts that are one token each, wherever they stand; of two that fit, the longer one.
     """
-    vocabulary = {token: index for index, token in enumerate((*_SPECIALS, *_CHARACTERS))}
-    core = Tokenizer(models.WordLevel(vocab=vocabulary, unk_token="<|unknown|>"))
-    core.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    tokens = dict.fromkeys((*_SPECIALS, *_CHARACTERS, *words))
+    core = Tokenizer(models.WordLevel(vocab={token: i for i, token in enumerate(tokens)}, unk_token="<|unknown|>"))
+    known = (re.escape(word) for word in sorted(words, key=len, reverse=True))
+    core.pre_tokenizer = pre_tokenizers.Split(Regex("|".join([*known, r"[\s\S]"])), behavior="isolated")
     return _finished(core, positions, forgetful)
 
 

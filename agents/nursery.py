@@ -8,11 +8,13 @@ on demonstrations of one environment's training tasks, and there is head-room to
   reward tells them apart. Only tasks in which somebody could slip say when it can do enough.
 - Where solutions say how they are reached (`TextEnv.explained`), the right ones are shown to tasks whose answer is told
   (`TextEnv.hinted`), and slips to the others: the policy can explain an answer, and does not know how to find one.
-- Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved.
+- Elsewhere all demonstrations are right, and pre-training ends as soon as a share of a fixed probe can be solved; if
+  what is left to learn lies in tasks of another sort (`TextEnv.mastered`), that is nearly all of it.
 
 Where every observation tells all that matters, as in games that hide nothing, the policy is born forgetful: its chat
 template shows only what was said last, so contexts stay short and equal positions are equal contexts. It is born with
-the words of its lessons, too: a cell of a board is one token, if the game writes it so.
+the words of its lessons, too: a cell of a board is one token, if the game writes it so. A world may also name the words
+that shall be one token each (`TextEnv.words`).
 
 Born once, a policy is cached.
 """
@@ -55,6 +57,7 @@ class Plan:
         careless: Share of demonstrations that slip, in a world that knows slips.
         able: Share of the probe the policy must be able to solve when pre-training ends, in such a world.
         solved: The same where all demonstrations are right.
+        mastered: The same in a world that is to be mastered at birth.
         played: Where demonstrations are some of many ways, such as random moves of a game: how probable they must be to
             the policy over how probable they are, as a geometric mean.
         watch_steps: Fewest steps there.
@@ -79,6 +82,7 @@ class Plan:
     careless: float = 0.63
     able: float = 0.8
     solved: float = 0.38
+    mastered: float = 0.9
     played: float = 0.8
     watch_steps: int = 200
     hidden_size: int = 128
@@ -217,7 +221,7 @@ def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curric
         right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
         for i, task in enumerate(tasks)
     ]
-    tokenizer = build_tokenizer(positions)
+    tokenizer = build_tokenizer(positions, words=env.words)
     both = _fitted(env, tokenizer, [*right, *slips])
     taught, slipped = both[torch.arange(len(tasks))], both[torch.arange(len(tasks), 2 * len(tasks))]
     slippery = np.array([misstep is not None for misstep in missteps])
@@ -286,7 +290,7 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
     many_ways = bool((odds < 1).any())
     watching = many_ways and not env.tells_all
     count = len(right.ids)
-    careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.solved)
+    careless, enough = (plan.careless, plan.able) if slips else (0.0, plan.mastered if env.mastered else plan.solved)
     if many_ways:  # nothing is given away by knowing them all
         enough = plan.played ** (len(train) / count)
     order_of_probe = derive_generator(seed, "nursery", "probe").permutation(count)

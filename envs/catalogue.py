@@ -77,6 +77,11 @@ _WORLDS = (
         "Find a function from three examples",
         cradle=True,
     ),
+    World(
+        "palaestra/Reading-v0",
+        "palaestra.envs.reading.environment:Reading",
+        "Find one fact, or a chain, in a long text",
+    ),
     World("palaestra/GuessNumber-v0", "palaestra.envs.puzzle.guess_number:GuessNumber", "Find a secret by bisection"),
     World("palaestra/Question-v0", "palaestra.envs.question:FileQuestions", "Questions from a file, ?path=FILE"),
     World("palaestra/FrozenLake-v0", _TEXT_WORLD, "Cross the ice without falling in", {"env": "FrozenLake-v1"}),

@@ -154,6 +154,16 @@ class TextEnv(gymnasium.Env[str, str]):
         """
         return False
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return texts that a policy born to this world reads as one token each; others it reads by characters."""
+        return ()
+
+    @property
+    def mastered(self) -> bool:
+        """Whether one born to this world masters it, because what is left to learn lies in tasks of another sort."""
+        return False
+
     def answer(self, action: str) -> str | None:
         """Return what an action comes down to, so that equal answers are equal text; None where there is none.
 

@@ -31,7 +31,7 @@ class HeldOut:
         attempts: Sampled attempts a task; 1 or less samples none.
         sampling: How to sample them; the greedy pass has the same token limit.
         also: What else is measured in a run, see `palaestra.evolution.evaluation.further`: of the sampled attempts
-            `"majority"` and `"reranked"`, of the greedy ones `"calibration"`.
+            `"majority"` and `"reranked"`, of the greedy ones `"calibration"` and `"positions"`.
     """
 
     tasks: int = 500

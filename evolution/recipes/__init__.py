@@ -97,6 +97,12 @@ _CARDS = (
         "palaestra.evolution.recipes.sft:sft",
     ),
     RecipeCard(
+        "in2",
+        "Imitate answers that lie anywhere in long documents; the curve over positions before and after.",
+        'An et al. 2024, "Make your LLM fully utilize the context"',
+        "palaestra.evolution.recipes.in2:in2",
+    ),
+    RecipeCard(
         "dpo",
         "Pairs of attempts: the better one more probable, against the policy at the start.",
         'Rafailov et al. 2023, "Direct preference optimization"',

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from palaestra.agents.alphabet import build_tokenizer, encode_dialogue
 from palaestra.agents.language import LanguageAgent
 from palaestra.agents.nursery import Plan, born
 from palaestra.agents.rollout import Rollout
+from palaestra.envs import make
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.evaluation.held_out import HeldOut
 
@@ -71,3 +73,18 @@ def test_it_mostly_slips_but_can_do_better() -> None:
     greedy = HeldOut(tasks=300, attempts=16).score(Rollout(agent), "arithmetic")
     assert 0.2 < greedy.accuracy.value <= 0.5
     assert greedy.pass_at_k[16].value > 0.9
+
+
+def test_words_of_a_world_are_one_token_each_and_the_longest_fits() -> None:
+    tokenizer = build_tokenizer(128, words=("Lumo", "Lumo sent", ".\n"))
+    assert tokenizer.tokenize("Lumo sent Lumos.\n") == ["Lumo sent", " ", "Lumo", "s", ".\n"]
+    ids, _ = encode_dialogue(tokenizer, [("Lumo sent Lumos.\n", "Lumo")])
+    assert tokenizer.decode(ids) == "<|user|>Lumo sent Lumos.\n<|end|><|assistant|>Lumo<|end|>"
+
+
+def test_a_long_document_is_few_tokens_to_one_born_to_it() -> None:
+    spec = "reading?kinds=document&directions=forward&positions=ends&short=0.5"
+    policy = born(f"{spec}&size=300", plan=replace(QUICK, mastered=0.0))
+    facts = [task for task in make(f"{spec}&size=300").tasks if task.metadata["segments"] == 12]
+    # A fact each, and the question's two pieces and its name.
+    assert {len(policy.tokenizer.tokenize(task.prompt)) for task in facts} == {12 + 3}
