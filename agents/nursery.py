@@ -23,20 +23,20 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 import torch
-from palaestra.agents.alphabet import END, build_tokenizer, encode_dialogue, learn_words
+from palaestra.agents.alphabet import END, build_tokenizer
+from palaestra.agents.lessons import IGNORED, Lessons, demonstrate
 from palaestra.agents.local import LocalPolicy
 from palaestra.envs import catalogue
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator, derive_seed
-from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
@@ -44,9 +44,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 
 __all__ = ["Plan", "born", "cache_folder"]
 
-# Change it when a change of this file changes what is born, so that older cached policies are not taken for it.
+# Change it when a change here or of the lessons changes what is born: older cached policies are not taken for it then.
 _EDITION = 4
-_IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -159,109 +158,6 @@ def _keep(policy: LocalPolicy, folder: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-@dataclass(frozen=True)
-class _Lessons:
-    """Demonstrations as right-padded rows.
-
-    Attributes:
-        ids: `[N, L]` token ids.
-        labels: `[N, L]` the same ids where the agent speaks, -100 elsewhere.
-    """
-
-    ids: torch.Tensor
-    labels: torch.Tensor
-
-    def __getitem__(self, rows: torch.Tensor) -> "_Lessons":
-        return _Lessons(self.ids[rows], self.labels[rows])
-
-    def mixed(self, other: "_Lessons", theirs: torch.Tensor) -> "_Lessons":
-        """Take the other's row where `theirs` (`[N]`) says so."""
-        where = theirs[:, None]
-        return _Lessons(torch.where(where, other.ids, self.ids), torch.where(where, other.labels, self.labels))
-
-
-class _Curriculum(NamedTuple):
-    """What can be shown.
-
-    Attributes:
-        tokenizer: What the lessons are written with.
-        right: Every training task, solved; in a world that tells all, a lesson an action.
-        slips: The same tasks as a careless demonstrator does them; None in a world that knows no slips.
-        odds: `[N]` how probable what the agent says in each lesson is from one who knows the ways of the world.
-        probed: `[N]` whether a lesson may be in the probe: where slips are known, one in which somebody could slip.
-    """
-
-    tokenizer: PreTrainedTokenizerFast
-    right: _Lessons
-    slips: _Lessons | None
-    odds: torch.Tensor
-    probed: np.ndarray[tuple[int], np.dtype[np.bool_]]
-
-
-def _demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> _Curriculum:
-    odds = [env.odds(task) for task in tasks]
-    whole = min(odds) < 1
-    # What is shown the right way, which in a world that explains is a task whose answer is told.
-    told = [(env.hinted(task) or task) if env.explained else task for task in tasks]
-    solutions = [env.demonstration(task) for task in told]
-    if any(solution is None for solution in solutions):
-        raise UsageError(f"{type(env).__name__} knows no solution to demonstrate; choose another skill.")
-    right = [
-        list(_dialogue(env, task, actions or (), whole=whole)) for task, actions in zip(told, solutions, strict=True)
-    ]
-    if env.tells_all:
-        # Of what a game's moves were worth together, each has its share.
-        odds = [p ** (1 / (len(turns) - 1)) for turns, p in zip(right, odds, strict=True) for _ in turns[1:]]
-        right = [[move] for turns in right for move in turns[:-1]]
-        tokenizer = learn_words((text for (move,) in right for text in move), positions, forgetful=True)
-        chances, all_of_them = torch.tensor(odds, dtype=torch.float64), np.ones(len(right), np.bool_)
-        return _Curriculum(tokenizer, _fitted(env, tokenizer, right), None, chances, all_of_them)
-    missteps = [env.slip(task) for task in tasks]
-    slips = [
-        right[i] if missteps[i] is None else list(_dialogue(env, task, missteps[i] or ()))
-        for i, task in enumerate(tasks)
-    ]
-    tokenizer = build_tokenizer(positions, words=env.words)
-    both = _fitted(env, tokenizer, [*right, *slips])
-    taught, slipped = both[torch.arange(len(tasks))], both[torch.arange(len(tasks), 2 * len(tasks))]
-    slippery = np.array([misstep is not None for misstep in missteps])
-    known = bool(slippery.any())
-    probed = slippery if known else np.ones(len(tasks), np.bool_)
-    chances = torch.tensor(odds, dtype=torch.float64)
-    return _Curriculum(tokenizer, taught, slipped if known else None, chances, probed)
-
-
-def _fitted(
-    env: TextEnv, tokenizer: PreTrainedTokenizerFast, dialogues: Sequence[Sequence[tuple[str, str]]]
-) -> _Lessons:
-    """Encode dialogues as rows of one length."""
-    positions = int(tokenizer.model_max_length)
-    encoded = [encode_dialogue(tokenizer, turns) for turns in dialogues]
-    length = max(len(ids) for ids, _ in encoded)
-    if length > positions:
-        raise UsageError(f"A demonstration of {env} is {length} tokens long; the plan allows {positions}.")
-    return _rows(encoded, length, int(tokenizer.pad_token_id))
-
-
-def _dialogue(env: TextEnv, task: Task, actions: Sequence[str], *, whole: bool = False) -> Iterator[tuple[str, str]]:
-    observation, _ = env.reset(seed=0, options={"task": task})
-    for turn, action in enumerate(actions, start=1):
-        yield observation, action
-        if turn < len(actions) or whole:  # else what is said last is not shown, and judging it may take long
-            observation, *_ = env.step(action)
-    if whole:
-        yield observation, ""
-
-
-def _rows(encoded: Sequence[tuple[list[int], list[bool]]], length: int, pad: int) -> _Lessons:
-    ids = torch.full((len(encoded), length), pad)
-    labels = torch.full((len(encoded), length), _IGNORED)
-    for row, (own_ids, spoken) in enumerate(encoded):
-        ids[row, : len(own_ids)] = torch.tensor(own_ids)
-        labels[row, : len(own_ids)] = torch.where(torch.tensor(spoken), torch.tensor(own_ids), _IGNORED)
-    return _Lessons(ids, labels)
-
-
 def _new_model(plan: Plan, seed: int, tokenizer: PreTrainedTokenizerFast | None = None) -> PreTrainedModel:
     tokenizer = tokenizer or build_tokenizer(plan.positions)
     config = LlamaConfig(
@@ -286,7 +182,7 @@ def _new_model(plan: Plan, seed: int, tokenizer: PreTrainedTokenizerFast | None 
 def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int], None] | None) -> LocalPolicy:
     """Pre-train until enough of the skill is there: see the module for what that means."""
     train = list(env.tasks.split().train)
-    tokenizer, right, slips, odds, fit = _demonstrate(env, train, plan.positions)
+    tokenizer, right, slips, odds, fit = demonstrate(env, train, plan.positions)
     many_ways = bool((odds < 1).any())
     watching = many_ways and not env.tells_all
     count = len(right.ids)
@@ -341,34 +237,34 @@ def _shuffled(generator: np.random.Generator, count: int, batch: int) -> Iterato
             yield torch.from_numpy(order[start : start + batch])
 
 
-def _loss(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
-    return -_logprobs(model, lessons).sum() / (lessons.labels[:, 1:] != _IGNORED).sum()
+def _loss(model: PreTrainedModel, lessons: Lessons) -> torch.Tensor:
+    return -_logprobs(model, lessons).sum() / (lessons.labels[:, 1:] != IGNORED).sum()
 
 
-def _watching_loss(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
+def _watching_loss(model: PreTrainedModel, lessons: Lessons) -> torch.Tensor:
     """Return the loss of one who also foresees the world: how a game goes on and ends says what matters in it."""
     logits = model(input_ids=lessons.ids, use_cache=False).logits[:, :-1]
     losses = cross_entropy(logits.transpose(1, 2), lessons.ids[:, 1:], reduction="none")
-    spoken = lessons.labels[:, 1:] != _IGNORED
+    spoken = lessons.labels[:, 1:] != IGNORED
     heard = (lessons.ids[:, 1:] != model.config.pad_token_id) & ~spoken
     return losses[spoken].mean() + losses[heard].mean()
 
 
-def _logprobs(model: PreTrainedModel, lessons: _Lessons) -> torch.Tensor:
+def _logprobs(model: PreTrainedModel, lessons: Lessons) -> torch.Tensor:
     """Return `[N]` log-probabilities in nats of all that the agent says in each lesson."""
     logits = model(input_ids=lessons.ids, use_cache=False).logits[:, :-1]
-    losses = cross_entropy(logits.transpose(1, 2), lessons.labels[:, 1:], ignore_index=_IGNORED, reduction="none")
+    losses = cross_entropy(logits.transpose(1, 2), lessons.labels[:, 1:], ignore_index=IGNORED, reduction="none")
     return -losses.sum(1)
 
 
 @torch.no_grad()
-def _able(model: PreTrainedModel, lessons: _Lessons, threshold: float) -> float:
+def _able(model: PreTrainedModel, lessons: Lessons, threshold: float) -> float:
     """Return the share of lessons that the model would say word for word with more than a given probability."""
     able = _logprobs(model, lessons).exp() > threshold
     return float(able.float().mean())
 
 
 @torch.no_grad()
-def _fluent(model: PreTrainedModel, lessons: _Lessons, odds: torch.Tensor) -> float:
+def _fluent(model: PreTrainedModel, lessons: Lessons, odds: torch.Tensor) -> float:
     """Return how probable lessons are to the model over their odds (`[N]`), as a geometric mean; 1 is perfect."""
     return float((_logprobs(model, lessons) - odds.log()).mean().exp())

@@ -14,8 +14,9 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
+from palaestra.evolution.updating.arguments import common_arguments, placeholder
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
-from palaestra.evolution.updating.driver import Driver, Part, Taken, common_arguments, placeholder
+from palaestra.evolution.updating.driver import Driver, Part, Taken
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.updater import Trainable

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
+from palaestra.evolution.updating.arguments import common_arguments, placeholder
 from palaestra.evolution.updating.batching import Inputs
-from palaestra.evolution.updating.driver import Driver, common_arguments, placeholder
+from palaestra.evolution.updating.driver import Driver
 from palaestra.evolution.updating.finetune import RecordedSFTTrainer
 from palaestra.evolution.updating.updater import Trainable
 from transformers import PreTrainedModel

@@ -1,7 +1,7 @@
 """Sums that say how they are reached, questions that tell their answer, and what a reply comes down to."""
 
 import pytest
-from palaestra.agents.nursery import _demonstrate
+from palaestra.agents.lessons import demonstrate
 from palaestra.envs import make
 from palaestra.envs.contracts import check_environment
 from palaestra.envs.errors import UsageError
@@ -36,7 +36,7 @@ def test_a_told_answer_makes_another_task() -> None:
 def test_a_nursery_policy_is_shown_the_way_where_the_answer_is_told() -> None:
     env = make("arithmetic?worked=true&digits=1")
     tasks = [task for task in env.tasks if task.id == "7+8"]
-    shown = _demonstrate(env, tasks, 256)
+    shown = demonstrate(env, tasks, 256)
     from palaestra.agents.alphabet import build_tokenizer
 
     right, slip = (
