@@ -92,7 +92,7 @@ class ContrastUpdater:
     def __init__(self, method: ContrastSettings, policy: Trainable, driver: Driver, seed: int) -> None:
         self.method = method
         self.policy = policy
-        self._driver = driver
+        self.driver = driver
         self._seed = seed
         self._steps = 0
         self._reference = Snapshot(policy.model)
@@ -115,7 +115,7 @@ class ContrastUpdater:
         """
         begin = perf_counter()
         found = self.examples([episode for episode in episodes if episode.valid])
-        batch, driver, taken = assemble(found.episodes), self._driver, list[Taken]()
+        batch, driver, taken = assemble(found.episodes), self.driver, list[Taken]()
         with driver.training("update", self._steps):
             if len(found.members):
                 if self.method.reference == "previous":
@@ -144,11 +144,11 @@ class ContrastUpdater:
     def save(self, directory: Path) -> None:
         """Write optimiser, step and the reference, where it outlives the call; see `Updater.save`."""
         reference = self._reference.tensors if self.method.reference == "start" else None
-        self._driver.save(directory / _STATE, steps=self._steps, reference=reference)
+        self.driver.save(directory / _STATE, steps=self._steps, reference=reference)
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
-        state = self._driver.load(directory / _STATE)
+        state = self.driver.load(directory / _STATE)
         self._steps = state["steps"]
         if state["reference"] is not None:
             self._reference.replace(state["reference"])
@@ -156,8 +156,8 @@ class ContrastUpdater:
     def logprobs(self, inputs: Inputs) -> torch.Tensor:
         """Return `[E]` log-probabilities of a part's episodes under the weights that the model has now."""
         with torch.no_grad():
-            self._driver.model.train(False)
-            found: torch.Tensor = self._driver.trainer.episode_logprobs(self._driver.model, inputs)
+            self.driver.model.train(False)
+            found: torch.Tensor = self.driver.trainer.episode_logprobs(self.driver.model, inputs)
             return found
 
     def under_reference(self, inputs: Inputs) -> torch.Tensor:
@@ -169,8 +169,8 @@ class ContrastUpdater:
         """`[E]` log-probabilities of all episodes under the reference."""
         found = np.zeros(int(batch.owners.max()) + 1, np.float32)
         for rows in batch.split(np.arange(len(batch.ids)), self.method.micro_rows):
-            inputs = batch.next_token(rows, self._driver.device)
-            inputs["owner"] = torch.arange(len(rows), device=self._driver.device)
+            inputs = batch.next_token(rows, self.driver.device)
+            inputs["owner"] = torch.arange(len(rows), device=self.driver.device)
             np.add.at(found, batch.owners[rows], self.under_reference(inputs).cpu().numpy())
         return found
 
@@ -182,7 +182,7 @@ class ContrastUpdater:
         reference: NDArray[np.float32],
         draw: np.random.Generator,
     ) -> list[Part]:
-        device, rows_of = self._driver.device, np.bincount(batch.owners, minlength=len(found.episodes))
+        device, rows_of = self.driver.device, np.bincount(batch.owners, minlength=len(found.episodes))
         extra = self.extra(batch, _rows(batch, found.members[some]), draw)
         at_once = max(1, self.method.micro_rows // int(rows_of[found.members[some]].sum(axis=1).max()))
         parts = []

@@ -143,8 +143,8 @@ class KtoUpdater(ContrastUpdater):
         crossed = mismatched(batch, rows, step_seed.permutation(len(rows)))
         total = 0.0
         for some in crossed.split(np.arange(len(crossed.ids)), self.method.micro_rows):
-            inputs = crossed.next_token(some, self._driver.device)
-            inputs["owner"] = torch.zeros(len(some), dtype=torch.int64, device=self._driver.device)
+            inputs = crossed.next_token(some, self.driver.device)
+            inputs["owner"] = torch.zeros(len(some), dtype=torch.int64, device=self.driver.device)
             total += float((self.logprobs(inputs) - self.under_reference(inputs)).sum())
         episodes = len(np.unique(batch.owners[rows]))
-        return {"divergence": torch.tensor(max(0.0, total / episodes), device=self._driver.device)}
+        return {"divergence": torch.tensor(max(0.0, total / episodes), device=self.driver.device)}

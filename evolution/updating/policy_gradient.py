@@ -114,7 +114,7 @@ class PolicyGradientUpdater:
         self.method = method
         self.policy = policy
         self._climber = climber
-        self._driver = climber.driver
+        self.driver = climber.driver
         self._steps = 0
         self._reference = Snapshot(climber.driver.model, policy.model) if method.kl > 0 else None
         self._baselines = Baselines(by_role=method.credit == "role")
@@ -138,7 +138,7 @@ class PolicyGradientUpdater:
         played, credit, uniform = self._credited(episodes)
         batch = assemble(played, credit)
         refuse_unknown(batch)
-        driver, taken, apart = self._driver, list[Taken](), _apart(np.zeros(0))
+        driver, taken, apart = self.driver, list[Taken](), _apart(np.zeros(0))
         with driver.training("update", self._steps):
             if len(batch.ids):
                 batch, compared = self._scored(batch)
@@ -161,11 +161,11 @@ class PolicyGradientUpdater:
     def save(self, directory: Path) -> None:
         """Write optimiser, schedule, step and reference; see `Updater.save`."""
         reference = None if self._reference is None else self._reference.tensors
-        self._driver.save(directory / _STATE, steps=self._steps, reference=reference, baselines=self._baselines.means)
+        self.driver.save(directory / _STATE, steps=self._steps, reference=reference, baselines=self._baselines.means)
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote; see `Updater.load`."""
-        state = self._driver.load(directory / _STATE)
+        state = self.driver.load(directory / _STATE)
         self._steps = state["steps"]
         self._baselines.means = state["baselines"]
         if self._reference is not None:

@@ -33,7 +33,7 @@ def newborn(kind):
 
 def moments(updater):
     """By the order of weights; of divided ones all processes must ask."""
-    found = [state["exp_avg"] for state in updater._driver.trainer.optimizer.state.values()]
+    found = [state["exp_avg"] for state in updater.driver.trainer.optimizer.state.values()]
     return [one.full_tensor() if isinstance(one, DTensor) else one.clone() for one in found]
 
 
@@ -64,7 +64,7 @@ def go_on(name, peers, scratch):
 
 def held(updater):
     """How many numbers of trained weights, and of a moment of them, are in this process."""
-    driver = updater._driver
+    driver = updater.driver
     trained = [weight for weight in driver.model.parameters() if weight.requires_grad]
     first = [state["exp_avg"] for state in driver.trainer.optimizer.state.values()]
     parts = [[one.to_local() if isinstance(one, DTensor) else one for one in some] for some in (trained, first)]

@@ -87,7 +87,7 @@ def test_the_update_is_that_of_the_trainers_own_correction(loss, mode, start):
     metrics = start(method, ours).step(episodes)
 
     plain = start(variant(loss, old_logprobs="recomputed", kl=0.1), theirs)
-    trainer = plain._driver.trainer
+    trainer = plain.driver.trainer
     trainer.use_vllm = trainer.vllm_importance_sampling_correction = True
     compute = trainer._compute_loss
     seen = []

@@ -9,7 +9,7 @@ from datasets import Dataset
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import InfrastructureError, UnknownNameError, UsageError
 from palaestra.envs.seeding import derive_generator
-from palaestra.evolution.updating import driver as driver_module
+from palaestra.evolution.updating import arguments
 from palaestra.evolution.updating.batching import assemble
 from palaestra.evolution.updating.policy_gradient import VARIANTS, PolicyGradient, variant
 from peft import LoraConfig, get_peft_model
@@ -110,7 +110,7 @@ def test_one_step_equals_the_unmodified_trainers(name, entropy, start, tmp_path)
     assert largest_difference(theirs.weights, tiny_policy().weights) > 4e-5
     assert largest_difference(theirs.weights, ours.weights) < 1e-6
     # After one step the first moment is a tenth of the gradient, whatever AdamW made of its smallest entries.
-    moments = zip(trainer.optimizer.state.values(), updater._driver.trainer.optimizer.state.values(), strict=True)
+    moments = zip(trainer.optimizer.state.values(), updater.driver.trainer.optimizer.state.values(), strict=True)
     assert max(float((one["exp_avg"] - other["exp_avg"]).abs().max()) for one, other in moments) < 1e-7
 
 
@@ -118,7 +118,7 @@ def gradient_of_logprobs(updater, episodes):
     """`[B, C]` derivative of the loss by each token's log-probability, with the mask of sampled tokens."""
     played, credit, _ = updater._credited(episodes)
     batch = assemble(played, credit)
-    trainer, kept = updater._driver.trainer, []
+    trainer, kept = updater.driver.trainer, []
     score = trainer._get_per_token_logps_and_entropies
 
     def keeping(*args, **kwargs):
@@ -128,7 +128,7 @@ def gradient_of_logprobs(updater, episodes):
         return scored
 
     ((part,),) = updater._climber._schedule(batch, 0)
-    with updater._driver.training("look"):
+    with updater.driver.training("look"):
         trainer._get_per_token_logps_and_entropies = keeping
         trainer.current_gradient_accumulation_steps = 1 / part.share
         trainer.training_step(updater.policy.model, part.inputs, part.items)
@@ -340,10 +340,10 @@ def test_adapters_alone_are_trained(start):
 
 
 def test_lower_precision_in_training_is_not_worn_while_sampling(start, monkeypatch):
-    monkeypatch.setattr(driver_module, "_PARAMETERS_WORTH_BF16", 0)
+    monkeypatch.setattr(arguments, "_PARAMETERS_WORTH_BF16", 0)
     policy, exact = tiny_policy(), tiny_policy()
     updater = start(PolicyGradient(learning_rate=1e-3), policy)
-    if not updater._driver.trainer.args.bf16:
+    if not updater.driver.trainer.args.bf16:
         pytest.skip("this processor does not multiply bfloat16")
     batch = sampled_batch(policy, derive_generator(0, "bf16"))
     np.testing.assert_array_equal(plain_logprobs(policy.model, [2, 3, 4]), plain_logprobs(exact.model, [2, 3, 4]))
@@ -352,7 +352,7 @@ def test_lower_precision_in_training_is_not_worn_while_sampling(start, monkeypat
     assert metrics["ratio"] == pytest.approx(1.0, abs=0.02)
     assert policy.model(torch.tensor([[2, 3]])).logits.dtype == torch.float32
     monkeypatch.undo()
-    assert not start(PolicyGradient(), exact)._driver.trainer.args.bf16
+    assert not start(PolicyGradient(), exact).driver.trainer.args.bf16
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing(start):

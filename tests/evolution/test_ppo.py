@@ -68,7 +68,7 @@ def test_the_objective_is_the_policy_gradients(start):
     batch, _, _ = updater._judged(assemble(episodes), episodes)
     updater.step(episodes)
     other = start(PolicyGradient(**settings), theirs)
-    with other._driver.training("update", 0):
+    with other.driver.training("update", 0):
         other._climber.climb(batch, 0)
     assert largest_difference(ours.weights, theirs.weights) == 0.0
     assert largest_difference(ours.weights, tiny_policy().weights) > 0.0

@@ -41,7 +41,7 @@ def trained(name, peers, scratch):
     for batch in batches(name):
         metrics.append(updater.step(batch))
         peers.agree(policy.model)
-    moments = [state["exp_avg"].clone() for state in updater._driver.trainer.optimizer.state.values()]
+    moments = [state["exp_avg"].clone() for state in updater.driver.trainer.optimizer.state.values()]
     return {"weights": policy.weights, "metrics": metrics, "moments": moments}
 
 
@@ -58,7 +58,7 @@ def fails_in_one(peers, scratch):
     policy = tiny_policy()
     updater = start(PolicyGradient(micro_rows=4), policy, peers, scratch)
     if peers.rank == peers.size - 1:
-        trainer, calls = updater._driver.trainer, []
+        trainer, calls = updater.driver.trainer, []
         step = trainer.training_step
 
         def breaking(*args):
