@@ -96,7 +96,8 @@ class Engine:
 
     def __init__(self, arguments: dict[str, Any]) -> None:
         self._orders: queue.SimpleQueue[_Order | None] = queue.SimpleQueue()
-        self._waiting: dict[str, Answer] = {}
+        self._waiting: dict[str, tuple[Answer, str]] = {}
+        self._sampler: Any = None
         self._count = 0
         self._broken: PalaestraError | None = None
         self._lock = threading.Lock()
@@ -154,7 +155,7 @@ class Engine:
             refusal = InfrastructureError(f"vLLM refused a request: {type(error).__name__}: {error}")
             answer.future.set_exception(refusal)
             return
-        self._waiting[name] = answer
+        self._waiting[name] = answer, internal
         if prompt.strings is not None:
             from palaestra.agents.engine.listening import Listener
 
@@ -162,13 +163,18 @@ class Engine:
 
     def step(self, engine: Any) -> list[tuple[Answer, Reply]]:
         """Let vLLM take one step; return who is answered, and with what."""
-        return [(self._waiting.pop(output.request_id), _read(output)) for output in engine.step() if output.finished]
+        ended = []
+        for output in engine.step():
+            if output.finished:
+                answer, internal = self._waiting.pop(output.request_id)
+                ended.append((answer, _read(output, self._sampler.said.pop(internal))))
+        return ended
 
     def _work(self, arguments: dict[str, Any], started: "Future[None]") -> None:
         engine: Any = None
         try:
             with _STARTING, _undisturbed():
-                engine = _start(arguments)
+                engine, self._sampler = _start(arguments)
             started.set_result(None)
             while self._obey(engine):
                 if engine.has_unfinished_requests():
@@ -199,7 +205,7 @@ class Engine:
         """Tell everybody who waits, and who will come, that there is no engine any more."""
         with self._lock:
             self._broken = error
-        for answer in self._waiting.values():
+        for answer, _ in self._waiting.values():
             answer.future.set_exception(error)
         self._waiting.clear()
         while not self._orders.empty():
@@ -222,7 +228,7 @@ def _parameters(options: dict[str, Any]) -> Any:
     from vllm.sampling_params import RequestOutputKind
 
     final = RequestOutputKind.FINAL_ONLY
-    return SamplingParams(**options, logprobs=0, flat_logprobs=True, detokenize=False, output_kind=final)
+    return SamplingParams(**options, flat_logprobs=True, detokenize=False, output_kind=final)
 
 
 def blame(error: BaseException) -> PalaestraError:
@@ -232,7 +238,8 @@ def blame(error: BaseException) -> PalaestraError:
     return InfrastructureError(f"vLLM failed: {type(error).__name__}: {error}")
 
 
-def _start(arguments: dict[str, Any]) -> Any:
+def _start(arguments: dict[str, Any]) -> tuple[Any, Any]:
+    """Return vLLM's engine, and the sampler that was put into it."""
     for name, value in _SURROUNDINGS.items():
         os.environ.setdefault(name, value)
     try:
@@ -249,11 +256,13 @@ def _start(arguments: dict[str, Any]) -> Any:
         reason = str(error).strip().split("\n")[0]
         raise UsageError(f"vLLM does not take {arguments['model']!r}: {reason} {INSTALL}") from error
 
-    def install(worker: Any) -> None:
+    def install(worker: Any) -> Any:
         worker.model_runner.sampler = SeededSampler(worker.model_runner)
+        return worker.model_runner.sampler
 
-    engine.collective_rpc(install)
-    return engine
+    # One worker, in this process.
+    (sampler,) = engine.collective_rpc(install)
+    return engine, sampler
 
 
 @contextmanager
@@ -270,12 +279,12 @@ def _undisturbed() -> Iterator[None]:
         torch.set_num_threads = set_threads
 
 
-def _read(output: Any) -> Reply:
+def _read(output: Any, logprobs: list[float]) -> Reply:
     sampled = output.outputs[0]
     context = output.prompt_logprobs
     return Reply(
         list(sampled.token_ids),
-        list(sampled.logprobs.logprobs),
+        logprobs[: len(sampled.token_ids)],
         # vLLM gives a reason of its own to stop at a token (none, or its id) or at a string.
         "stop_string" if isinstance(sampled.stop_reason, str) else str(sampled.finish_reason),
         [(int(span.version), span.start, span.end) for span in sampled.weight_versions or ()],

@@ -13,7 +13,7 @@ trains its part of a copy, and its policy's model, which plays and is saved, is 
 import copy
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -252,7 +252,8 @@ class Driver:
 
         All processes call it where weights are divided; the first one writes. Before any step it may do so alone.
         """
-        with self.peers.running():
+        # Whole weights are the first process's own to write: nobody else comes here.
+        with nullcontext() if self.peers.division is None else self.peers.running():
             optimizer = gathered(self.trainer.optimizer.state_dict(), keep=self.peers.leads)
         if self.peers.leads:
             state = {
