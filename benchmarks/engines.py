@@ -17,8 +17,8 @@ says to a wrong answer. Predicted: 0.95 and 0.9, our targets.
 Came first, with replies of 32 tokens: 0.90 and 0.94. That was taken for the cost of an episode (rendering, judge,
 record), which does not depend on how much it says; so one turn is measured with replies of 128 tokens too, 0.96 was
 predicted for it, and the target is judged by it. Came: 0.89 (0.86 with 32, 0.92 over three turns): most of the cost was
-by the token, about 3 of 29 ms a step of 256 rows, in vLLM's way of handing log-probabilities on. Since the sampler keeps
-them itself: 0.96, 0.90 and 0.92.
+by the token, about 3 of 29 ms a step of 256 rows, in vLLM's way of handing log-probabilities on. Since the sampler
+keeps them itself: 0.96, 0.90 and 0.92.
 """
 
 import argparse
