@@ -48,18 +48,19 @@ class SelfPlay:
             raise UsageError(f"games and freeze_every must be at least 1, got {self.games} and {self.freeze_every}.")
         if not 0.0 <= self.against_league <= 1.0:
             raise UsageError(f"against_league is a share, 0 to 1; got {self.against_league}.")
-        if bool(self.seats) != bool(self.rival) or (self.rival and self.against_league > 0):
-            raise UsageError(
-                f"seats ({list(self.seats)}) and rival ({self.rival!r}) go together, and without against_league "
-                f"({self.against_league}): name the seats that are the policy's and who sits in the others, or neither."
-            )
 
     def require(self, env: str) -> None:
         """Refuse what is no arena.
 
         Raises:
-            UsageError: If there are no other seats to play against.
+            UsageError: If there are no other seats to play against, or nobody is named to sit in them.
         """
+        # Not when it is made: options are set one after another.
+        if bool(self.seats) != bool(self.rival) or (self.rival and self.against_league > 0):
+            raise UsageError(
+                f"seats ({list(self.seats)}) and rival ({self.rival!r}) go together, and without against_league "
+                f"({self.against_league}): name the seats that are the policy's and who sits in the others, or neither."
+            )
         if not is_arena(env):
             raise UsageError(f"Self-play needs an arena, and {env!r} is none: `palaestra arenas` lists them.")
 

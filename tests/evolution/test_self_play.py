@@ -98,11 +98,13 @@ def test_a_rival_with_weights_of_its_own_sits_in_the_other_seats(yard: Yard, tmp
 
 def test_seats_without_a_rival_and_seats_that_are_not_there_are_refused(yard: Yard) -> None:
     with pytest.raises(UsageError, match="go together"):
-        SelfPlay(seats=(0,))
+        SelfPlay(seats=(0,)).require(ENV)
     with pytest.raises(UsageError, match="go together"):
-        SelfPlay(rival="scripted:random")
+        SelfPlay(rival="scripted:random").require(ENV)
     with pytest.raises(UsageError, match="go together"):
-        SelfPlay(seats=(0,), rival="scripted:random", against_league=0.5)
+        SelfPlay(seats=(0,), rival="scripted:random", against_league=0.5).require(ENV)
+    configured = find_recipe("spiral", {"acquire.seats": [1], "acquire.rival": "scripted:random"})
+    configured.acquire.require(ENV)
     with pytest.raises(UsageError, match="has the seats 0 to 1"):
         SelfPlay(games=2, seats=(2,), rival="scripted:random")(yard, ENV, 1)
 
