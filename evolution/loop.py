@@ -35,7 +35,7 @@ from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState
 from palaestra.evolution.together import SharedUpdater
 from palaestra.evolution.updating.peers import Peers
-from palaestra.evolution.updating.updater import Updater
+from palaestra.evolution.updating.updater import Beginning, Updater
 from palaestra.evolution.view import Phase, StepRecord, View
 from palaestra.evolution.yard import Yard, refuse_held_out
 
@@ -61,15 +61,15 @@ class Loop:
             )
         self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
         self.policy.name = run.config["policy"]
-        self.updater: Updater = recipe.update.start(
-            self.policy,
+        beginning = Beginning(
             seed=run.config["seed"],
             planned_steps=recipe.steps,
-            scratch=run.directory / "scratch",
             sampling=recipe.acquire.sampling,
+            scratch=run.directory / "scratch",
             report_to=run.config["report_to"],
-            peers=peers,
+            peers=peers or Peers(),
         )
+        self.updater: Updater = recipe.update.start(self.policy, beginning)
         if peers is not None and peers.size > 1:
             self.updater = SharedUpdater(self.updater, self.policy, peers)
         # After the trainer, which would take an engine's process group for its own. Earlier runs do not name any.
@@ -134,7 +134,8 @@ class Loop:
                 "version_after": self.policy.version,
                 "last_evaluation": state.history[-1].step,
                 "best_paid": best_replies(played, audited),
-            },
+            }
+            | ({"audit_failure": self.auditor.failure} if self.auditor and self.auditor.failure else {}),
         )
         lineage = self.run.experience.lineage(_shard(step))
         pace = self.source.pace.figures(refined, before, clock.seconds, lineage)

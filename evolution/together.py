@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
-from urllib.parse import quote
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
-from palaestra.agents.specs import load_agent
+from palaestra.agents.specs import checkpoint_spec, load_agent
 from palaestra.envs.errors import RunError, UsageError
 from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.updating.peers import Fingerprint, Peers, fingerprint
-from palaestra.evolution.updating.updater import Trainable, Updater
+from palaestra.evolution.updating.updater import Beginning, Trainable, Updater
 
 __all__ = ["SharedUpdater", "begin_together", "end_together", "refuse_engine", "take_part"]
 
@@ -29,6 +28,7 @@ class _Begin:
     recipe: Recipe
     seed: int
     checkpoint: Path
+    policy: str
     version: int
 
 
@@ -102,7 +102,7 @@ def begin_together(peers: Peers, recipe: Recipe, seed: int, checkpoint: Path, po
         DivergenceError: If what one loaded is not what this process has.
     """
     if peers.size > 1:
-        peers.tell(_Begin(recipe, seed, checkpoint.resolve(), policy.version))
+        peers.tell(_Begin(recipe, seed, checkpoint.resolve(), policy.name, policy.version))
         with peers.as_one():
             pass
         peers.compare(fingerprint(policy.model))
@@ -150,17 +150,17 @@ def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater, Fingerpri
             "on a file system that every machine mounts at the same place."
         )
     sampling = begin.recipe.acquire.sampling
-    policy = load_agent(f"local:{quote(str(begin.checkpoint))}", sampling=sampling, trainable=True).policy
+    policy = load_agent(checkpoint_spec(begin.checkpoint, begin.policy), sampling=sampling, trainable=True).policy
     assert isinstance(policy, LocalPolicy)
     loaded = fingerprint(policy.model)  # while it is whole
-    updater = begin.recipe.update.start(
-        policy,
+    beginning = Beginning(
         seed=begin.seed,
         planned_steps=begin.recipe.steps,
         sampling=sampling,
         scratch=begin.checkpoint.parent.parent / "scratch",
         peers=peers,
     )
+    updater = begin.recipe.update.start(policy, beginning)
     updater.load(begin.checkpoint)
     policy.version = begin.version
     return policy, updater, loaded

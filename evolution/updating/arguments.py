@@ -1,13 +1,12 @@
 """What trainers are told and given, whatever the method."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from palaestra.envs.errors import UsageError
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from transformers import PreTrainedModel
 
 __all__ = ["common_arguments", "placeholder"]
@@ -16,7 +15,7 @@ __all__ = ["common_arguments", "placeholder"]
 _PARAMETERS_WORTH_BF16 = 50_000_000
 
 
-def common_arguments(policy: Trainable, *, seed: int, scratch: Path, report_to: Sequence[str]) -> dict[str, Any]:
+def common_arguments(policy: Trainable, beginning: Beginning) -> dict[str, Any]:
     """Return the trainer arguments that do not depend on the method.
 
     Raises:
@@ -31,14 +30,14 @@ def common_arguments(policy: Trainable, *, seed: int, scratch: Path, report_to: 
             "Load the policy for training, or train adapters (LoRA) on top of it."
         )
     return {
-        "output_dir": str(scratch),
-        "seed": seed % 2**32,
+        "output_dir": str(beginning.scratch),
+        "seed": beginning.seed % 2**32,
         "use_cpu": policy.model.device.type == "cpu",
         "bf16": _bf16_pays(policy.model),
         # The trainer writes this into the model's configuration, where sampling reads it.
         "use_cache": bool(getattr(policy.model.config, "use_cache", True)),
         "gradient_checkpointing": False,
-        "report_to": list(report_to) or "none",
+        "report_to": list(beginning.report_to) or "none",
         "save_strategy": "no",
         "disable_tqdm": True,
     }

@@ -12,7 +12,6 @@ run through it once, see `sharing`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,10 +24,9 @@ from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.arguments import common_arguments, placeholder
 from palaestra.evolution.updating.batching import Batch, Rows
 from palaestra.evolution.updating.driver import Driver, Part, Taken
-from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from transformers import PreTrainedModel
 from trl import GRPOConfig
 
@@ -104,22 +102,11 @@ class ClippedObjective:
         """Whether a term acts on every row, whatever its advantage."""
         return self.loss_kl > 0 or self.entropy > 0
 
-    def climber(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "Climber":
+    def climber(self, policy: Trainable, beginning: Beginning) -> "Climber":
         """Return what climbs this objective; see `Update.start`."""
-        if sampling.temperature == 0:
+        if beginning.sampling.temperature == 0:
             raise UsageError("A policy gradient learns from sampled replies: temperature must be > 0, got 0.")
-        common = common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to)
-        arguments = GRPOConfig(**common, **self._arguments(policy, sampling))
+        arguments = GRPOConfig(**common_arguments(policy, beginning), **self._arguments(policy, beginning.sampling))
 
         def build(model: PreTrainedModel) -> RecordedGRPOTrainer:
             trainer = RecordedGRPOTrainer(
@@ -131,14 +118,13 @@ class ClippedObjective:
             )
             # Given to the constructor, it would load a reference from where the configuration says the model came from.
             trainer.beta = self.loss_kl
-            if peers is not None and peers.division is not None:
+            if beginning.peers.division is not None:
                 # Whether sharing prompts pays, and is right, each process would find out at a moment of its own.
                 trainer.shares_prompts = False
             return trainer
 
-        optimiser_steps = planned_steps * self.updates_per_batch * self.epochs
-        driver = Driver(build, policy, seed=seed, optimiser_steps=optimiser_steps, peers=peers)
-        return Climber(self, driver, seed)
+        optimiser_steps = beginning.planned_steps * self.updates_per_batch * self.epochs
+        return Climber(self, Driver(build, policy, beginning, optimiser_steps=optimiser_steps), beginning.seed)
 
     def _arguments(self, policy: Trainable, sampling: Sampling) -> dict[str, Any]:
         constant = self.schedule == "constant"

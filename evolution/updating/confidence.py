@@ -9,7 +9,6 @@ Source: Burns et al. 2023, "Weak-to-strong generalization" (auxiliary confidence
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +19,8 @@ from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.batching import Batch, Rows
 from palaestra.evolution.updating.driver import Driver, Part
 from palaestra.evolution.updating.finetune import Finetune, FinetuneUpdater
-from palaestra.evolution.updating.peers import Peers, refuse_peers
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.updater import Beginning, Trainable
 
 __all__ = ["ConfidentFinetune", "ConfidentUpdater", "confidence_at", "hardened"]
 
@@ -51,34 +50,17 @@ class ConfidentFinetune(Finetune):
         if len(self.answers) not in (0, 2) or len(set(self.answers)) != len(self.answers):
             raise UsageError(f"answers must be two that differ, or none; got {list(self.answers)}.")
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "ConfidentUpdater":
+    def start(self, policy: Trainable, beginning: Beginning) -> "ConfidentUpdater":
         """Begin work on a policy; see `Update.start`. The policy's own replies are as long as `sampling` allows.
 
         Raises:
             UsageError: If the policy cannot say in this process what it predicts.
         """
-        refuse_peers(peers, "Fine-tuning with confidence")
+        refuse_peers(beginning.peers, "Fine-tuning with confidence")
         if not isinstance(policy, LocalPolicy):
             raise UsageError(f"Expected a local policy, which can be asked what it predicts; got {policy}.")
-        plain = super().start(
-            policy,
-            seed=seed,
-            planned_steps=planned_steps,
-            sampling=sampling,
-            scratch=scratch,
-            report_to=report_to,
-        )
-        return ConfidentUpdater(self, policy, plain.driver, seed, sampling)
+        driver = super().start(policy, beginning).driver
+        return ConfidentUpdater(self, policy, driver, beginning.seed, beginning.sampling)
 
 
 class ConfidentUpdater(FinetuneUpdater):

@@ -20,16 +20,18 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, Inputs, Rows, assemble
 from palaestra.evolution.updating.driver import Driver, Part, Taken
-from palaestra.evolution.updating.rates import UsualRates
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.rates import UsualRates, usual_rate
+from palaestra.evolution.updating.row_trainer import Figures, row_driver
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from palaestra.evolution.updating.weights import Snapshot
 
-__all__ = ["RATES", "ContrastSettings", "ContrastUpdater", "Examples", "Reference"]
+__all__ = ["ContrastSettings", "ContrastUpdater", "Examples", "Reference"]
 
 Reference: TypeAlias = Literal["start", "previous"]
 """Which policy is compared with: the one at the start, or the one each call finds (the previous iterate)."""
 
-RATES = UsualRates(small=1e-4, adapters=5e-6, whole=5e-7)
+_RATES = UsualRates(small=1e-4, adapters=5e-6, whole=5e-7)
 
 _STATE = "contrast.pt"
 
@@ -60,6 +62,20 @@ class ContrastSettings:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
         if not 0 < self.beta < float("inf"):
             raise UsageError(f"beta must be finite and above 0, got {self.beta}.")
+
+    @abstractmethod
+    def objective(self, logprobs: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, Figures]:
+        """Return the losses of a part's examples, and figures of them; see `row_trainer.Objective`."""
+
+    def driver(self, policy: Trainable, beginning: Beginning, name: str) -> Driver:
+        """Return what drives a trainer on the objective; how the policy samples and planned steps make no difference.
+
+        Raises:
+            UsageError: If several processes train together, which the method of that name does not.
+        """
+        refuse_peers(beginning.peers, name)
+        rate = usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate
+        return row_driver(policy, self.objective, rate, beginning)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -24,8 +24,7 @@ from palaestra.envs.errors import InfrastructureError
 from palaestra.envs.seeding import derive_seed
 from palaestra.evolution.updating.batching import Batch, Inputs, Rows
 from palaestra.evolution.updating.division import divided_alike, gathered
-from palaestra.evolution.updating.peers import Peers
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from transformers import PreTrainedModel, PrinterCallback
 
 __all__ = ["Driver", "Part", "Piece", "Taken"]
@@ -81,32 +80,31 @@ class Driver:
     Args:
         build: Makes the trainer of the model it is given.
         policy: The policy to train.
-        seed: Seed of everything random in training (dropout).
+        beginning: With the seed of everything random in training (dropout), and the processes that train together, of
+            which every one calls the same methods in the same order.
         optimiser_steps: How many are planned, for the learning rate's schedule.
-        peers: The processes that train together; every one calls the same methods in the same order.
     """
 
     def __init__(
         self,
         build: Callable[[PreTrainedModel], Any],
         policy: Trainable,
+        beginning: Beginning,
         *,
-        seed: int,
         optimiser_steps: int,
-        peers: Peers | None = None,
     ) -> None:
-        self.peers = peers or Peers()
+        self.peers = beginning.peers
         self._policy = policy
         # The first process's policy plays with whole weights; those of the others do nothing else than train.
         apart = self.peers.division is not None and self.peers.leads
         self.model = copy.deepcopy(policy.model) if apart else policy.model
-        self._seed = seed
+        self._seed = beginning.seed
         base = getattr(self.model, "get_base_model", None)
         self._modules = [self.model] if base is None else [self.model, base()]
         self._plain = [_worn(module) for module in self._modules]
         mode = self.model.training
         try:
-            with _own_randomness(seed):
+            with _own_randomness(self._seed):
                 self.trainer = build(self.model)
                 self._prepare(optimiser_steps)
             self._training = [_worn(module) for module in self._modules]

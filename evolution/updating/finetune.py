@@ -11,15 +11,13 @@ from typing import Literal
 
 import numpy as np
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.arguments import common_arguments, placeholder
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.driver import Driver, Part, Taken
-from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from palaestra.evolution.updating.weights import Snapshot
 from transformers import PreTrainedModel
 from trl import SFTConfig, SFTTrainer
@@ -54,21 +52,10 @@ class Finetune:
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}.")
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "FinetuneUpdater":
+    def start(self, policy: Trainable, beginning: Beginning) -> "FinetuneUpdater":
         """Begin work on a policy; see `Update.start`. Sampling and planned steps make no difference."""
-        del sampling
         arguments = SFTConfig(
-            **common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to),
+            **common_arguments(policy, beginning),
             learning_rate=usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate,
             lr_scheduler_type="constant",
             max_length=None,
@@ -83,8 +70,8 @@ class Finetune:
                 processing_class=policy.tokenizer,
             )
 
-        driver = Driver(build, policy, seed=seed, optimiser_steps=planned_steps, peers=peers)
-        return FinetuneUpdater(self, policy, driver, seed)
+        driver = Driver(build, policy, beginning, optimiser_steps=beginning.planned_steps)
+        return FinetuneUpdater(self, policy, driver, beginning.seed)
 
 
 class RecordedSFTTrainer(SFTTrainer):  # type: ignore[misc]

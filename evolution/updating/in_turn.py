@@ -7,7 +7,7 @@ world's; what was recorded stays as the world paid it, and evaluation is the wor
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,7 +17,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_seed
 from palaestra.evolution.turns import check_turns, turn_at
 from palaestra.evolution.updating.reward_model import agreement
-from palaestra.evolution.updating.updater import Trainable, Update, Updater
+from palaestra.evolution.updating.updater import Beginning, Trainable, Update, Updater
 
 __all__ = ["Rewarding", "UpdateInTurn", "UpdaterInTurn"]
 
@@ -46,23 +46,23 @@ class UpdateInTurn:
     def __post_init__(self) -> None:
         check_turns(self.steps, len(self.parts))
 
-    def start(self, policy: Trainable, **settings: Any) -> "UpdaterInTurn":
+    def start(self, policy: Trainable, beginning: Beginning) -> "UpdaterInTurn":
         """Begin work on a policy; see `Update.start`."""
-        if (peers := settings.get("peers")) is not None and peers.division is not None:
+        if beginning.peers.division is not None:
             raise UsageError(
                 "Methods in turn would each divide the policy's weights among the processes anew, which is not "
                 "supported. Launch with distributed_type MULTI_GPU (--multi_gpu), or take a recipe of one method."
             )
-        return UpdaterInTurn(self, policy, settings)
+        return UpdaterInTurn(self, policy, beginning)
 
 
 class UpdaterInTurn:
     """Methods in turn at work on one policy; made by `UpdateInTurn.start`."""
 
-    def __init__(self, method: UpdateInTurn, policy: Trainable, settings: dict[str, Any]) -> None:
+    def __init__(self, method: UpdateInTurn, policy: Trainable, beginning: Beginning) -> None:
         self.method = method
         self.policy = policy
-        self._settings = settings
+        self._beginning = beginning
         self._steps = 0
         self._stage = 0
         self._updater = self._start(0)
@@ -113,10 +113,11 @@ class UpdaterInTurn:
         self._updater.load(directory / f"stage-{self._stage}")
 
     def _start(self, stage: int) -> Updater:
-        settings = {**self._settings, "seed": derive_seed(self._settings["seed"], "stage", stage)}
+        whole = self._beginning
         before, last = sum(self.method.steps[:stage]), len(self.method.parts) - 1
-        planned = self._settings["planned_steps"] - before if stage == last else self.method.steps[stage]
-        return self.method.parts[stage].start(self.policy, **{**settings, "planned_steps": max(1, planned)})
+        planned = whole.planned_steps - before if stage == last else self.method.steps[stage]
+        seed = derive_seed(whole.seed, "stage", stage)
+        return self.method.parts[stage].start(self.policy, replace(whole, seed=seed, planned_steps=max(1, planned)))
 
     def _judged(self, episodes: Sequence[Episode], judge: Rewarding) -> tuple[list[Episode], dict[str, float]]:
         true = [episode for episode in episodes if episode.valid]

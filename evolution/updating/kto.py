@@ -5,20 +5,16 @@ Source: Ethayarajh et al. 2024, "KTO: model alignment as prospect theoretic opti
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.batching import Batch, Inputs, Rows
-from palaestra.evolution.updating.contrast import RATES, ContrastSettings, ContrastUpdater, Examples
+from palaestra.evolution.updating.contrast import ContrastSettings, ContrastUpdater, Examples
 from palaestra.evolution.updating.driver import Driver
-from palaestra.evolution.updating.peers import Peers, refuse_peers
-from palaestra.evolution.updating.rates import usual_rate
-from palaestra.evolution.updating.row_trainer import Figures, row_driver
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.row_trainer import Figures
+from palaestra.evolution.updating.updater import Beginning, Trainable
 
 __all__ = ["Kto", "KtoUpdater", "kto_losses", "mismatched"]
 
@@ -88,23 +84,10 @@ class Kto(ContrastSettings):
         if min(self.good_weight, self.bad_weight) < 0:
             raise UsageError(f"Weights must not be negative, got {self.good_weight} and {self.bad_weight}.")
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "KtoUpdater":
-        """Begin work on a policy; see `Update.start`. Sampling and planned steps make no difference."""
-        del sampling, planned_steps
-        refuse_peers(peers, "KTO")
-        rate = usual_rate(policy.model, RATES) if self.learning_rate is None else self.learning_rate
-        driver = row_driver(policy, self.objective, rate, seed=seed, scratch=scratch, report_to=report_to)
-        return KtoUpdater(self, policy, driver, seed)
+    def start(self, policy: Trainable, beginning: Beginning) -> "KtoUpdater":
+        """Begin work on a policy; see `ContrastSettings.driver`."""
+        driver = self.driver(policy, beginning, "KTO")
+        return KtoUpdater(self, policy, driver, beginning.seed)
 
     def objective(self, logprobs: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, Figures]:
         """Return the `[N]` losses of a part's episodes, and figures of them; see `row_trainer.Objective`."""

@@ -293,9 +293,9 @@ def _refuse_deepspeed() -> None:
         )
 
 
-def refuse_peers(peers: Peers | None, method: str) -> None:
+def refuse_peers(peers: Peers, method: str) -> None:
     """Raise `UsageError` if a method that one process carries out was begun by several."""
-    if peers is not None and peers.size > 1:
+    if peers.size > 1:
         raise UsageError(
             f"{method} is carried out by one process, and {peers.size} were launched together. Leave accelerate "
             "launch out, or take a recipe that updates by a group policy gradient or by fine-tuning."

@@ -12,16 +12,14 @@ from typing import Any, Literal, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.updating.batching import Batch, assemble
 from palaestra.evolution.updating.clipped import Climber, ClippedObjective, refuse_demonstrations, refuse_unknown
 from palaestra.evolution.updating.correction import Correction, Level, effective_share, gap, importance_weights
 from palaestra.evolution.updating.credit import Credit, advantages
 from palaestra.evolution.updating.driver import Taken
-from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.role_credit import Baselines
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from palaestra.evolution.updating.weights import Snapshot
 
 __all__ = ["VARIANTS", "PolicyGradient", "PolicyGradientUpdater", "variant"]
@@ -56,28 +54,9 @@ class PolicyGradient(ClippedObjective):
         if not 0 < self.correction_cap < float("inf"):
             raise UsageError(f"correction_cap must be finite and above 0, got {self.correction_cap}.")
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "PolicyGradientUpdater":
+    def start(self, policy: Trainable, beginning: Beginning) -> "PolicyGradientUpdater":
         """Begin work on a policy; see `Update.start`."""
-        climber = self.climber(
-            policy,
-            seed=seed,
-            planned_steps=planned_steps,
-            sampling=sampling,
-            scratch=scratch,
-            report_to=report_to,
-            peers=peers,
-        )
-        return PolicyGradientUpdater(self, policy, climber)
+        return PolicyGradientUpdater(self, policy, self.climber(policy, beginning))
 
 
 VARIANTS: Mapping[str, PolicyGradient] = {

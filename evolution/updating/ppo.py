@@ -12,7 +12,6 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.batching import Batch, assemble
 from palaestra.evolution.updating.clipped import Climber, ClippedObjective, Loss, refuse_demonstrations, refuse_unknown
@@ -20,10 +19,10 @@ from palaestra.evolution.updating.correction import gap
 from palaestra.evolution.updating.critic import Critic, Lesson
 from palaestra.evolution.updating.driver import Taken
 from palaestra.evolution.updating.gae import GaeLevel, generalised_advantages, steps_of
-from palaestra.evolution.updating.peers import Peers, refuse_peers
+from palaestra.evolution.updating.peers import refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.scorer import ScorerTraining
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from palaestra.evolution.updating.weights import Snapshot
 
 __all__ = ["Ppo", "PpoUpdater"]
@@ -71,26 +70,14 @@ class Ppo(ClippedObjective):
         """Nothing: the divergence is taken off the reward."""
         return 0.0
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "PpoUpdater":
+    def start(self, policy: Trainable, beginning: Beginning) -> "PpoUpdater":
         """Begin work on a policy, which as it is now is the reference, and whose trunk is where the critic begins."""
-        refuse_peers(peers, "PPO")
-        climber = self.climber(
-            policy, seed=seed, planned_steps=planned_steps, sampling=sampling, scratch=scratch, report_to=report_to
-        )
+        refuse_peers(beginning.peers, "PPO")
+        climber = self.climber(policy, beginning)
         rate = (
             usual_rate(policy.model, _CRITIC_RATES) if self.critic_learning_rate is None else self.critic_learning_rate
         )
-        critic = Critic(ScorerTraining(policy, rate, self.micro_rows), self.micro_rows, seed)
+        critic = Critic(ScorerTraining(policy, rate, self.micro_rows), self.micro_rows, beginning.seed)
         return PpoUpdater(self, policy, climber, critic)
 
 

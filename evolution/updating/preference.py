@@ -7,21 +7,17 @@ better side it is SPIN (Chen et al. 2024); with whole trajectories it is ETO (So
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.evolution.updating.batching import Inputs
-from palaestra.evolution.updating.contrast import RATES, ContrastSettings, ContrastUpdater, Examples
+from palaestra.evolution.updating.contrast import ContrastSettings, ContrastUpdater, Examples
 from palaestra.evolution.updating.driver import Driver
 from palaestra.evolution.updating.pairs import BestWorst, Pairs
-from palaestra.evolution.updating.peers import Peers, refuse_peers
-from palaestra.evolution.updating.rates import usual_rate
-from palaestra.evolution.updating.row_trainer import Figures, row_driver
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.row_trainer import Figures
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from torch.nn.functional import logsigmoid
 
 __all__ = ["PairLoss", "Preference", "PreferenceUpdater", "pair_losses"]
@@ -65,23 +61,10 @@ class Preference(ContrastSettings):
     pairs: Pairs = BestWorst()  # noqa: RUF009 (frozen and without state)
     loss: PairLoss = "dpo"
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "PreferenceUpdater":
-        """Begin work on a policy; see `Update.start`. Sampling and planned steps make no difference."""
-        del sampling, planned_steps
-        refuse_peers(peers, "A preference update")
-        rate = usual_rate(policy.model, RATES) if self.learning_rate is None else self.learning_rate
-        driver = row_driver(policy, self.objective, rate, seed=seed, scratch=scratch, report_to=report_to)
-        return PreferenceUpdater(self, policy, driver, seed)
+    def start(self, policy: Trainable, beginning: Beginning) -> "PreferenceUpdater":
+        """Begin work on a policy; see `ContrastSettings.driver`."""
+        driver = self.driver(policy, beginning, "A preference update")
+        return PreferenceUpdater(self, policy, driver, beginning.seed)
 
     def objective(self, logprobs: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, Figures]:
         """Return the `[P]` losses of a part's pairs, and figures of them; see `row_trainer.Objective`."""

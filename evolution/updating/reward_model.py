@@ -16,17 +16,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import held_out
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.driver import Taken
 from palaestra.evolution.updating.pairs import EveryPair, Pair, Pairs
-from palaestra.evolution.updating.peers import Peers, refuse_peers
+from palaestra.evolution.updating.peers import refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.scorer import ScorerTraining
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from torch.nn.functional import logsigmoid
 
 __all__ = ["RewardModel", "RewardModelUpdater", "agreement"]
@@ -67,22 +66,11 @@ class RewardModel:
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise UsageError(f"{name} is a share, from 0 to below 1; got {getattr(self, name)}.")
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> "RewardModelUpdater":
-        """Begin with a copy of the policy's trunk; see `Update.start`. No other argument than the seed is needed."""
-        del planned_steps, sampling, scratch, report_to
-        refuse_peers(peers, "A reward model")
+    def start(self, policy: Trainable, beginning: Beginning) -> "RewardModelUpdater":
+        """Begin with a copy of the policy's trunk; see `Update.start`. Of the rest, the seed alone is needed."""
+        refuse_peers(beginning.peers, "A reward model")
         rate = usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate
-        return RewardModelUpdater(self, policy, ScorerTraining(policy, rate, self.micro_rows), seed)
+        return RewardModelUpdater(self, policy, ScorerTraining(policy, rate, self.micro_rows), beginning.seed)
 
 
 class RewardModelUpdater:

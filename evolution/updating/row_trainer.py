@@ -1,7 +1,6 @@
 """A trainer whose loss is a function of how probable whole episodes are to the policy, and nothing else."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import torch
@@ -9,7 +8,7 @@ from palaestra.evolution.updating.arguments import common_arguments, placeholder
 from palaestra.evolution.updating.batching import Inputs
 from palaestra.evolution.updating.driver import Driver
 from palaestra.evolution.updating.finetune import RecordedSFTTrainer
-from palaestra.evolution.updating.updater import Trainable
+from palaestra.evolution.updating.updater import Beginning, Trainable
 from transformers import PreTrainedModel
 from trl import SFTConfig
 
@@ -57,18 +56,10 @@ class RowTrainer(RecordedSFTTrainer):
         return torch.zeros(int(owner.max()) + 1, device=by_row.device).index_add(0, owner, by_row)
 
 
-def row_driver(
-    policy: Trainable,
-    objective: Objective,
-    learning_rate: float,
-    *,
-    seed: int,
-    scratch: Path,
-    report_to: Sequence[str],
-) -> Driver:
+def row_driver(policy: Trainable, objective: Objective, learning_rate: float, beginning: Beginning) -> Driver:
     """Return a driver of a `RowTrainer` at a constant learning rate."""
     arguments = SFTConfig(
-        **common_arguments(policy, seed=seed, scratch=scratch, report_to=report_to),
+        **common_arguments(policy, beginning),
         learning_rate=learning_rate,
         lr_scheduler_type="constant",
         max_length=None,
@@ -85,4 +76,4 @@ def row_driver(
         trainer.objective = objective
         return trainer
 
-    return Driver(build, policy, seed=seed, optimiser_steps=1)
+    return Driver(build, policy, beginning, optimiser_steps=1)

@@ -1,6 +1,7 @@
 """The contract of the update phase: a method, and what carries it out step by step."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.evolution.updating.peers import Peers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Trainable", "Update", "Updater"]
+__all__ = ["Beginning", "Trainable", "Update", "Updater"]
 
 
 class Trainable(Protocol):
@@ -63,31 +64,33 @@ class Updater(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What work on a policy begins with, whatever the method.
+
+    Attributes:
+        seed: Seed of everything random in it.
+        planned_steps: How often `step` will be called, for the learning rate's schedule.
+        sampling: How the policy samples: log-probabilities are compared at its temperature, and its token limit is the
+            length that some losses divide by.
+        scratch: Folder for what the trainer writes, such as logs for trackers.
+        report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`.
+        peers: The processes that train the policy together; each begins and takes every step alike.
+    """
+
+    seed: int
+    planned_steps: int
+    sampling: Sampling
+    scratch: Path
+    report_to: Sequence[str] = ()
+    peers: Peers = field(default_factory=Peers)
+
+
 class Update(Protocol):
     """A method and its settings."""
 
-    def start(
-        self,
-        policy: Trainable,
-        *,
-        seed: int,
-        planned_steps: int,
-        sampling: Sampling,
-        scratch: Path,
-        report_to: Sequence[str] = (),
-        peers: Peers | None = None,
-    ) -> Updater:
-        """Begin work on a policy.
-
-        Args:
-            policy: Its weights now are the reference, or the base, of methods that have one.
-            seed: Seed of everything random here.
-            planned_steps: How often `step` will be called, for the learning rate's schedule.
-            sampling: How the policy samples: log-probabilities are compared at its temperature, and its token limit
-                is the length that some losses divide by.
-            scratch: Folder for what the trainer writes, such as logs for trackers.
-            report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`.
-            peers: The processes that train this policy together; each begins and takes every step alike. None: alone.
+    def start(self, policy: Trainable, beginning: Beginning) -> Updater:
+        """Begin work on a policy, whose weights now are the reference, or the base, of methods that have one.
 
         Raises:
             UsageError: If the policy cannot be trained.

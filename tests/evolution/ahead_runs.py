@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-import torch
-from palaestra.agents.alphabet import build_tokenizer
+from newborns import save_newborn
 from palaestra.evolution.pace import lags
 from palaestra.evolution.run import Run
-from transformers import LlamaConfig, LlamaForCausalLM
 
 ENV = "late_worlds:late/Say-v0"
 GROUPS, ATTEMPTS = 4, 4
@@ -14,15 +12,7 @@ GROUPS, ATTEMPTS = 4, 4
 
 def newborn_policy(folder: Path) -> str:
     """A policy of random weights in a folder; its spec."""
-    tokenizer = build_tokenizer(256)
-    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    ids = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, **sizes, **ids))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return f"local:{folder}"
+    return f"local:{save_newborn(folder, width=32)}"
 
 
 def settings(**changes: object) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from palaestra.evolution.refinement.hindsight import ForgetHint
 from palaestra.evolution.refinement.judgement import TeachJudging
 from palaestra.evolution.updating.batching import assemble
 from palaestra.evolution.updating.policy_gradient import PolicyGradient
+from palaestra.evolution.updating.updater import Beginning
 from palaestra.evolution.yard import Yard
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -166,15 +168,13 @@ def test_who_was_told_forgets_it(speaker: LanguageAgent) -> None:
     assert rows["labels"][rows["labels"] != -100].tolist() == said
 
 
-def test_a_policy_gradient_refuses_what_has_no_probability(speaker: LanguageAgent, tmp_path: object) -> None:
+def test_a_policy_gradient_refuses_what_has_no_probability(speaker: LanguageAgent, tmp_path: Path) -> None:
     place = Yard(Rollout(speaker), seed=0)
     world = place.rollout.env(ENV)
     tasks = [world.hinted(world.tasks.by_id("7+8"))] * 2
     played = place.rollout.play([Assignment(f"{i}", ENV, task, i, "g", i) for i, task in enumerate(tasks)])
     forgot = ForgetHint().at(place, 1)(played)
-    updater = PolicyGradient().start(
-        speaker.policy, seed=0, planned_steps=1, sampling=Sampling(max_tokens=4), scratch=tmp_path
-    )
+    updater = PolicyGradient().start(speaker.policy, Beginning(0, 1, Sampling(max_tokens=4), tmp_path))
     with pytest.raises(ContractError, match="cannot learn from them"):
         updater.step(forgot)
 

@@ -7,13 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
 from interruptible import INTERRUPTIBLE
-from palaestra.agents.alphabet import build_tokenizer
+from newborns import save_newborn
 from palaestra.evolution.cli import main
 from palaestra.evolution.cli.configuration import parse_setting
 from palaestra.evolution.cli.evolve import _newborn
-from transformers import LlamaConfig, LlamaForCausalLM
 
 ARITHMETIC = "palaestra/Arithmetic-v0"
 # The smallest run that goes through every phase.
@@ -44,24 +42,7 @@ def fails(capfd: pytest.CaptureFixture[str], code: int, *arguments: object) -> s
 @pytest.fixture(scope="module")
 def newborn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy of random weights, as a folder."""
-    folder = tmp_path_factory.mktemp("newborn")
-    tokenizer = build_tokenizer(512)
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(
-            LlamaConfig(
-                **sizes,
-                vocab_size=len(tokenizer),
-                max_position_embeddings=512,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-        )
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return save_newborn(tmp_path_factory.mktemp("newborn"), 512)
 
 
 def test_what_needs_no_policy_loads_no_torch() -> None:

@@ -8,6 +8,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.correction import effective_share, gap, importance_weights
 from palaestra.evolution.updating.policy_gradient import PolicyGradient, variant
+from palaestra.evolution.updating.updater import Beginning
 from tiny import largest_difference, sampled_batch, tiny_policy
 
 LOG2 = math.log(2)
@@ -61,7 +62,7 @@ def test_a_cap_that_is_none_is_refused():
 @pytest.fixture
 def start(tmp_path):
     def starter(method, policy):
-        return method.start(policy, seed=0, planned_steps=4, sampling=Sampling(max_tokens=8), scratch=tmp_path)
+        return method.start(policy, Beginning(0, 4, Sampling(max_tokens=8), tmp_path))
 
     return starter
 

@@ -1,7 +1,5 @@
 """Two processes that divide the weights they train (FSDP2): as one process alone, and continued as one."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from divided_program import CASES, go_on, learn, newborn
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.division import wants_division
 from palaestra.evolution.updating.peers import Peers
-from test_together import OF_GRADIENTS, TOLERANCE, environment, free_port
+from test_together import OF_GRADIENTS, TOLERANCE, pair_of
 from tiny import largest_difference
 
 PROGRAM = Path(__file__).with_name("divided_program.py")
@@ -20,20 +18,7 @@ ASKED = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_AUTO_WRAP_POL
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """What each of two processes found."""
-    place, port = tmp_path_factory.mktemp("pair"), free_port()
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(place)],
-            env=environment(rank, port) | ASKED,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    said = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 9], "\n".join(said)[-4000:]
-    return [torch.load(place / f"process-{rank}.pt") for rank in range(2)]
+    return pair_of(PROGRAM, tmp_path_factory.mktemp("pair"), timeout=300, **ASKED)
 
 
 @pytest.mark.parametrize("name", CASES)

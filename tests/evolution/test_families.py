@@ -20,6 +20,7 @@ from palaestra.agents.specs import load_agent
 from palaestra.envs import make
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.updating.updater import Beginning
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "agents"))
 import openelm_like
@@ -42,7 +43,7 @@ def learned(local, recipe, scratch):
     paid = [with_reward(episode, float(i % 2)) for i, episode in enumerate(played(local))]
     before = {name: weight.detach().clone() for name, weight in local.model.named_parameters()}
     update = replace(find_recipe(recipe).update, learning_rate=1e-3)
-    updater = update.start(local, seed=0, planned_steps=2, sampling=SAMPLING, scratch=scratch, report_to=())
+    updater = update.start(local, Beginning(0, 2, SAMPLING, scratch))
     metrics = updater.step(paid)
     assert local.version == 1
     assert np.isfinite(metrics["loss"])

@@ -1,20 +1,11 @@
 import pytest
 import torch
 from datasets import Dataset
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.finetune import Finetune
-from tiny import A, B, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
+from tiny import A, B, interrupted, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
 from trl import SFTConfig, SFTTrainer
-
-
-@pytest.fixture
-def start(tmp_path):
-    def starter(method, policy, seed=0):
-        return method.start(policy, seed=seed, planned_steps=5, sampling=Sampling(), scratch=tmp_path)
-
-    return starter
 
 
 class Offline(SFTTrainer):
@@ -101,21 +92,8 @@ def test_from_the_last_every_step_goes_on(start):
 def test_resumed_is_bitwise_the_same_as_uninterrupted(start_from, start, tmp_path):
     method = Finetune(start_from=start_from, learning_rate=1e-2, epochs=2, batch_rows=8, micro_rows=5)
     batches = [sampled_batch(tiny_policy(), derive_generator(0, "resume", i)) for i in range(4)]
-    straight, first = tiny_policy(attention_dropout=0.2), tiny_policy(attention_dropout=0.2)
-    updater = start(method, straight)
-    for batch in batches:
-        assert updater.step(batch)["optimiser_steps"] == 6.0
-    updater = start(method, first)
-    for batch in batches[:2]:
-        updater.step(batch)
-    updater.save(tmp_path / "saved")
-    second = tiny_policy(seed=5, attention_dropout=0.2)
-    second.model.load_state_dict(first.model.state_dict())
-    updater = start(method, second)
-    updater.load(tmp_path / "saved")
-    torch.rand(3)  # whatever the rest of the world draws
-    for batch in batches[2:]:
-        updater.step(batch)
+    straight, first, second, figures, _ = interrupted(start, method, batches, tmp_path)
+    assert [figure["optimiser_steps"] for figure in figures] == [6.0] * 4
     assert largest_difference(straight.weights, second.weights) == 0.0
     assert largest_difference(first.weights, second.weights) > 0.0
 

@@ -14,6 +14,7 @@ from palaestra.evolution.updating.finetune import Finetune
 from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.ppo import Ppo
 from palaestra.evolution.updating.reward_model import RewardModel
+from palaestra.evolution.updating.updater import Beginning
 from tiny import largest_difference, sampled_batch, tiny_policy
 
 METHOD = UpdateInTurn(
@@ -25,7 +26,7 @@ METHOD = UpdateInTurn(
 @pytest.fixture
 def start(tmp_path):
     def starter(policy, seed=0):
-        return METHOD.start(policy, seed=seed, planned_steps=7, sampling=Sampling(), scratch=tmp_path)
+        return METHOD.start(policy, Beginning(seed, 7, Sampling(), tmp_path))
 
     return starter
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from palaestra.agents.nursery import Plan, born
 from palaestra.evolution.run import Run
 from safetensors.numpy import load_file
 
@@ -18,15 +17,9 @@ STEPS = 60
 PALAESTRA = [sys.executable, "-c", "from palaestra.evolution.cli import main; main()"]
 
 
-@pytest.fixture(scope="module")
-def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cache, place = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("policy")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache))
-        # A little skill and much left to learn, so that weights and figures change at every step.
-        plan = Plan(solved=0.02, able=0.02, practise_steps=1, settle_steps=20, hidden_size=32, intermediate_size=64)
-        born("arithmetic?digits=1", plan=plan).save(place)
-    return place
+@pytest.fixture
+def policy(beginner: Path) -> Path:
+    return beginner
 
 
 def command(policy: Path, run: Path, recipe: str) -> list[str]:

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from palaestra.agents.nursery import Plan, born
 from palaestra.evolution.run import Run
 from safetensors.torch import load_file
 from tiny import largest_difference
@@ -33,14 +32,9 @@ OPTIONS = {
 ENV = "palaestra/Arithmetic-v0?digits=1"
 
 
-@pytest.fixture(scope="module")
-def policy(tmp_path_factory):
-    cache, place = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("policy")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache))
-        plan = Plan(solved=0.02, able=0.02, practise_steps=1, settle_steps=20, hidden_size=32, intermediate_size=64)
-        born("arithmetic?digits=1", plan=plan).save(place)
-    return place
+@pytest.fixture
+def policy(beginner):
+    return beginner
 
 
 def command(launcher, policy, run, recipe, steps):

@@ -2,14 +2,12 @@
 
 from pathlib import Path
 
-from palaestra.agents.alphabet import build_tokenizer
-from palaestra.agents.local import LocalPolicy
+from newborns import save_newborn
 from palaestra.evolution.evolve import evolve
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.run import Run
 from palaestra.evolution.view import Silent
-from transformers import LlamaConfig, LlamaForCausalLM
 
 TRACED, PLAIN = "palaestra/Mend-v0?trace=on&size=400", "palaestra/Mend-v0?trace=off&size=400"
 SMALL = {
@@ -23,10 +21,7 @@ SMALL = {
 
 
 def test_the_same_held_out_tasks_with_and_without_a_trace(tmp_path: Path) -> None:
-    tokenizer = build_tokenizer(256)
-    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, **sizes))
-    LocalPolicy(model, tokenizer, "tiny").save(tmp_path / "policy")
+    save_newborn(tmp_path / "policy", width=32)
     result = evolve(
         find_recipe("next", SMALL),
         objective=Objective("repair", ladder=(TRACED,), watched=(PLAIN,)),

@@ -4,13 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 from killed_runs import ENV, evolve, facts, killed_after
-from palaestra.agents.alphabet import build_tokenizer
+from newborns import save_newborn
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.recipes.own import own_recipe
-from transformers import LlamaConfig, LlamaForCausalLM
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
 EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -19,14 +17,7 @@ EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 @pytest.fixture(scope="module")
 def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A policy of random weights."""
-    tokenizer, place = build_tokenizer(256), tmp_path_factory.mktemp("policy")
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, **sizes))
-    model.save_pretrained(place)
-    tokenizer.save_pretrained(place)
-    return place
+    return save_newborn(tmp_path_factory.mktemp("policy"))
 
 
 def test_a_recipe_of_the_page_runs_and_resumes_without_its_file(policy: Path, tmp_path: Path, capfd: object) -> None:

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from palaestra.agents.nursery import Plan, born
 from palaestra.evolution.cli import main
 from palaestra.evolution.planning.costs import read_plan
 
@@ -15,14 +14,9 @@ def run(capsys, *arguments):
     return left.value.code or 0, said.out, said.err
 
 
-@pytest.fixture(scope="module")
-def policy(tmp_path_factory):
-    cache, place = tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("policy")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(cache))
-        plan = Plan(solved=0.02, able=0.02, practise_steps=1, settle_steps=20, hidden_size=32, intermediate_size=64)
-        born("arithmetic?digits=1", plan=plan).save(place)
-    return place
+@pytest.fixture
+def policy(beginner):
+    return beginner
 
 
 def test_it_measures_this_machine_and_keeps_what_it_measured(policy, tmp_path, capsys):

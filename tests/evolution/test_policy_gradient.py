@@ -12,22 +12,17 @@ from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating import arguments
 from palaestra.evolution.updating.batching import assemble
 from palaestra.evolution.updating.policy_gradient import VARIANTS, PolicyGradient, variant
+from palaestra.evolution.updating.updater import Beginning
 from peft import LoraConfig, get_peft_model
-from tiny import A, B, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
+from tiny import A, B, interrupted, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
 from trl import GRPOConfig, GRPOTrainer
 
 
 @pytest.fixture
 def start(tmp_path):
     def starter(method, policy, *, temperature=1.0, max_tokens=64, planned_steps=10, seed=0, report_to=()):
-        return method.start(
-            policy,
-            seed=seed,
-            planned_steps=planned_steps,
-            sampling=Sampling(max_tokens=max_tokens, temperature=temperature),
-            scratch=tmp_path,
-            report_to=report_to,
-        )
+        sampling = Sampling(max_tokens=max_tokens, temperature=temperature)
+        return method.start(policy, Beginning(seed, planned_steps, sampling, tmp_path, report_to))
 
     return starter
 
@@ -249,24 +244,7 @@ def test_resumed_is_bitwise_the_same_as_uninterrupted(start, tmp_path):
     )
     sampler = dropping_policy()
     batches = [sampled_batch(sampler, derive_generator(0, "resume", i)) for i in range(4)]
-
-    straight = dropping_policy()
-    updater = start(method, straight, planned_steps=4)
-    for batch in batches:
-        updater.step(batch)
-
-    first = dropping_policy()
-    updater = start(method, first, planned_steps=4)
-    for batch in batches[:2]:
-        updater.step(batch)
-    updater.save(tmp_path / "saved")
-    second = tiny_policy(seed=5, attention_dropout=0.2)
-    second.model.load_state_dict(first.model.state_dict())
-    updater = start(method, second, planned_steps=4)
-    updater.load(tmp_path / "saved")
-    torch.rand(3)  # whatever the rest of the world draws
-    metrics = [updater.step(batch) for batch in batches[2:]]
-
+    straight, first, second, _, metrics = interrupted(start, method, batches, tmp_path, planned_steps=4)
     assert largest_difference(straight.weights, second.weights) == 0.0
     assert largest_difference(first.weights, second.weights) > 0.0
     assert metrics[-1]["learning_rate"] == pytest.approx(

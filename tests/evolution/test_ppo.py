@@ -5,21 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import assemble
 from palaestra.evolution.updating.policy_gradient import PolicyGradient
 from palaestra.evolution.updating.ppo import Ppo
-from tiny import A, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
-
-
-@pytest.fixture
-def start(tmp_path):
-    def starter(method, policy, seed=0):
-        return method.start(policy, seed=seed, planned_steps=5, sampling=Sampling(), scratch=tmp_path)
-
-    return starter
+from tiny import A, interrupted, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
 
 
 def two_turns(policy, rewards=(0.5, 1.0), **settings):
@@ -105,19 +96,7 @@ def test_a_price_keeps_the_policy_near_where_it_began(start):
 def test_resumed_is_bitwise_the_same_as_uninterrupted(level, start, tmp_path):
     method = Ppo(learning_rate=1e-2, level=level, micro_rows=5)
     batches = [sampled_batch(tiny_policy(), derive_generator(0, "resume", i)) for i in range(4)]
-    straight, first = tiny_policy(attention_dropout=0.2), tiny_policy(attention_dropout=0.2)
-    updater = start(method, straight)
-    figures = [updater.step(batch) for batch in batches]
-    updater = start(method, first)
-    for batch in batches[:2]:
-        updater.step(batch)
-    updater.save(tmp_path / "saved")
-    second = tiny_policy(seed=5, attention_dropout=0.2)
-    second.model.load_state_dict(first.model.state_dict())
-    updater = start(method, second)
-    updater.load(tmp_path / "saved")
-    torch.rand(3)  # whatever the rest of the world draws
-    again = [updater.step(batch) for batch in batches[2:]]
+    straight, first, second, figures, again = interrupted(start, method, batches, tmp_path)
     assert largest_difference(straight.weights, second.weights) == 0.0
     assert largest_difference(first.weights, second.weights) > 0.0
     kept = [{k: v for k, v in f.items() if k != "seconds"} for f in (*figures[2:], *again)]

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.verdict import Status, Verdict
@@ -14,16 +13,8 @@ from palaestra.evolution.updating.batching import assemble
 from palaestra.evolution.updating.kto import Kto, mismatched
 from palaestra.evolution.updating.pairs import BestWorst, EveryPair, ReferenceOwn, SuccessFailure
 from palaestra.evolution.updating.preference import Preference, pair_losses
-from tiny import A, B, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
+from tiny import A, B, interrupted, largest_difference, make_episode, plain_logprobs, sampled_batch, tiny_policy
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
-
-
-@pytest.fixture
-def start(tmp_path):
-    def starter(method, policy, seed=0):
-        return method.start(policy, seed=seed, planned_steps=5, sampling=Sampling(), scratch=tmp_path)
-
-    return starter
 
 
 class OfflineDPO(DPOTrainer):
@@ -250,22 +241,8 @@ METHODS = {
 def test_resumed_is_bitwise_the_same_as_uninterrupted(name, start, tmp_path):
     method = METHODS[name]
     batches = [sampled_batch(tiny_policy(), derive_generator(0, "resume", i)) for i in range(4)]
-    straight, first = tiny_policy(attention_dropout=0.2), tiny_policy(attention_dropout=0.2)
-    updater = start(method, straight)
-    for batch in batches:
-        assert updater.step(batch)["optimiser_steps"] >= 2.0
-    updater = start(method, first)
-    for batch in batches[:2]:
-        updater.step(batch)
-    updater.save(tmp_path / "saved")
-    second = tiny_policy(seed=5, attention_dropout=0.2)
-    second.model.load_state_dict(first.model.state_dict())
-    updater = start(method, second)
-    updater.load(tmp_path / "saved")
-    torch.manual_seed(3)
-    for batch in batches[2:]:
-        updater.step(batch)
-    assert torch.rand(1) == torch.rand(1, generator=torch.Generator().manual_seed(3))
+    straight, first, second, figures, _ = interrupted(start, method, batches, tmp_path)
+    assert all(figure["optimiser_steps"] >= 2.0 for figure in figures)
     assert "forward" not in second.model.__dict__
     assert largest_difference(straight.weights, second.weights) == 0.0
     assert largest_difference(first.weights, second.weights) > 0.0

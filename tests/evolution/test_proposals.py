@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from newborns import save_newborn
 from palaestra.agents.agent import Acting, Move
-from palaestra.agents.alphabet import build_tokenizer
 from palaestra.agents.episode import Episode
-from palaestra.agents.local import LocalPolicy
 from palaestra.agents.matches import Match, Matches
 from palaestra.agents.rollout import Rollout
 from palaestra.envs import make
@@ -26,7 +25,6 @@ from palaestra.evolution.refinement.proposals import ByRole, DropHeldOut, KeepMi
 from palaestra.evolution.run import Run
 from palaestra.evolution.view import Silent
 from palaestra.evolution.yard import Yard
-from transformers import LlamaConfig, LlamaForCausalLM
 
 ARENA = "proposer_solver?kind=arithmetic&operations=%2B&explain=false&solvers=4"
 SUMS = list(arithmetic_tasks(Difficulty(1, 2, "+"), size=100))
@@ -179,10 +177,7 @@ def test_both_sides_of_the_arena_ask_what_the_small_world_asks() -> None:
 @pytest.mark.parametrize("name", ["absolute-zero", "r-zero"])
 def test_a_run_learns_nothing_held_out(name: str, tmp_path: Path) -> None:
     """A policy that has learned nothing but to propose and answer one-digit sums at random."""
-    tokenizer = build_tokenizer(128)
-    sizes = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=128, **sizes))
-    LocalPolicy(model, tokenizer, "tiny").save(tmp_path / "policy")
+    save_newborn(tmp_path / "policy", 128, width=32)
     arena, watched = f"{ARENA}&illegal=random", "palaestra/Arithmetic-v0?digits=2"
     settings = {
         "steps": 2,

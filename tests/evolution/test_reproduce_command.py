@@ -4,14 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 from killed_runs import facts, killed_after
-from palaestra.agents.alphabet import build_tokenizer
+from newborns import save_newborn
 from palaestra.evolution.cli import main
 from palaestra.evolution.reproduction import catalogue
 from palaestra.evolution.reproduction.miniature import Arm, Claim, Miniature
 from palaestra.evolution.reproduction.readings import Measured, Minus
-from transformers import LlamaConfig, LlamaForCausalLM
 
 SMALL = {"acquire.groups": 4, "acquire.attempts": 2, "acquire.sampling.max_tokens": 4}
 SMALL |= {"evaluate.tasks": 5, "evaluate.sampling.max_tokens": 4}
@@ -21,13 +19,7 @@ ENV = "arithmetic?digits=1"
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Miniature:
     """A miniature of two arms, the second of which goes on from the first."""
-    tokenizer, place = build_tokenizer(256), tmp_path / "policy"
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, **sizes))
-    model.save_pretrained(place)
-    tokenizer.save_pretrained(place)
+    place = save_newborn(tmp_path / "policy")
     first = {"acquire.tasks": 8, "steps": 2, "evaluate_every": 1, "checkpoint_every": 1, "evaluate.tasks": 5}
     miniature = Miniature(
         "tiny",

@@ -5,20 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task
 from palaestra.evolution.updating.reward_model import RewardModel, agreement
 from tiny import A, B, largest_difference, make_episode, sampled_batch, tiny_policy
-
-
-@pytest.fixture
-def start(tmp_path):
-    def starter(method, policy, seed=0):
-        return method.start(policy, seed=seed, planned_steps=5, sampling=Sampling(), scratch=tmp_path)
-
-    return starter
 
 
 def groups(policy, seed, count=12):

@@ -5,6 +5,7 @@ import torch
 from palaestra.agents.policy import Sampling
 from palaestra.evolution.updating.policy_gradient import PolicyGradient
 from palaestra.evolution.updating.sharing import Packing, pack, takes_packing
+from palaestra.evolution.updating.updater import Beginning
 from tiny import make_episode, tiny_policy
 from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
@@ -105,7 +106,7 @@ def test_an_update_runs_shared_prompts_once(tmp_path: Path) -> None:
         make_episode(policy, [([2, 3, 4, 5, 6, 7], reply)], [float(i % 2)])
         for i, reply in enumerate([[2, 3], [4], [5, 6], [7]])
     ]
-    updater = PolicyGradient().start(policy, seed=0, planned_steps=1, sampling=Sampling(), scratch=tmp_path)
+    updater = PolicyGradient().start(policy, Beginning(0, 1, Sampling(), tmp_path))
     widths: list[int] = []
     policy.model.model.register_forward_hook(lambda module, args, out: widths.append(out[0].shape[0]))
     updater.step(episodes)

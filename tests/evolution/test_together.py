@@ -32,24 +32,29 @@ def environment(rank, port):
     return os.environ | {k: str(v) for k, v in launcher.items()} | {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory):
-    """What each of two processes found."""
-    place, port = tmp_path_factory.mktemp("pair"), free_port()
+def pair_of(program, place, timeout, **told):
+    """Run a program as two processes of which the second ends by 9, and return what each found."""
+    port = free_port()
     processes = [
         subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(place)],
-            env=environment(rank, port),
+            [sys.executable, str(program), str(place)],
+            env=environment(rank, port) | told,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         for rank in range(2)
     ]
-    began = time.monotonic()
-    said = [process.communicate(timeout=120)[0] for process in processes]
+    said = [process.communicate(timeout=timeout)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 9], "\n".join(said)[-4000:]
-    found = [torch.load(place / f"process-{rank}.pt") for rank in range(2)]
+    return [torch.load(place / f"process-{rank}.pt") for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """What each of two processes found."""
+    began = time.monotonic()
+    found = pair_of(PROGRAM, tmp_path_factory.mktemp("pair"), timeout=120)
     return found, time.monotonic() - began
 
 

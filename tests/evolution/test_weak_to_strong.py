@@ -18,6 +18,7 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.acquisition.weak_labels import WeakLabels
 from palaestra.evolution.updating.confidence import ConfidentFinetune, confidence_at, hardened
 from palaestra.evolution.updating.finetune import Finetune
+from palaestra.evolution.updating.updater import Beginning
 from palaestra.evolution.updating.weights import Snapshot
 from palaestra.evolution.yard import Yard, refuse_held_out
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -40,9 +41,7 @@ def labelled(agent: LanguageAgent, spec: str, **settings: object) -> list:
 
 
 def trained(update: Finetune, agent: LanguageAgent, episodes: list, folder: Path) -> tuple[dict, dict]:
-    updater = update.start(
-        agent.policy, seed=3, planned_steps=1, sampling=Sampling(max_tokens=8), scratch=folder / "scratch"
-    )
+    updater = update.start(agent.policy, Beginning(3, 1, Sampling(max_tokens=8), folder / "scratch"))
     figures = updater.step(episodes)
     return {name: weight.detach().clone() for name, weight in agent.policy.model.named_parameters()}, figures
 

@@ -94,3 +94,25 @@ def sampled_batch(policy, generator, *, groups=4, attempts=6, length=4, temperat
 
 def largest_difference(one, other):
     return max(float((one[name] - other[name]).abs().max()) for name in one)
+
+
+def interrupted(start, method, batches, folder, **settings):
+    """Train one policy without a break, and another that is saved half-way and continued by a third.
+
+    Returns the three, the figures of the first's steps, and those of the third's, which are of the second half.
+    """
+    straight, first = tiny_policy(attention_dropout=0.2), tiny_policy(attention_dropout=0.2)
+    updater, half = start(method, straight, **settings), len(batches) // 2
+    figures = [updater.step(batch) for batch in batches]
+    updater = start(method, first, **settings)
+    for batch in batches[:half]:
+        updater.step(batch)
+    updater.save(folder / "saved")
+    second = tiny_policy(seed=5, attention_dropout=0.2)
+    second.model.load_state_dict(first.model.state_dict())
+    updater = start(method, second, **settings)
+    updater.load(folder / "saved")
+    torch.manual_seed(3)  # whatever the rest of the world draws
+    again = [updater.step(batch) for batch in batches[half:]]
+    assert torch.rand(1) == torch.rand(1, generator=torch.Generator().manual_seed(3))
+    return straight, first, second, figures, again

@@ -11,6 +11,7 @@ from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.finetune import Finetune
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.policy_gradient import PolicyGradient, variant
+from palaestra.evolution.updating.updater import Beginning
 from tiny import largest_difference, make_episode, sampled_batch, tiny_policy
 
 METHODS = {
@@ -31,8 +32,7 @@ def batches(name):
 
 
 def start(method, policy, peers, scratch):
-    sampling = Sampling(max_tokens=4)
-    return method.start(policy, seed=0, planned_steps=4, sampling=sampling, scratch=scratch, peers=peers)
+    return method.start(policy, Beginning(0, 4, Sampling(max_tokens=4), scratch, peers=peers))
 
 
 def trained(name, peers, scratch):
