@@ -44,10 +44,13 @@ class Auditor:
 
     Args:
         spec: An environment that can be reset to the tasks that are played: its judge reads their references.
+
+    Attributes:
+        failure: The first error of its own that it met in the last call; nothing is none.
     """
 
     def __init__(self, spec: str) -> None:
-        self.spec = spec
+        self.spec, self.failure = spec, ""
         self._env = catalogue.make(spec)
 
     def __call__(self, episodes: Sequence[Episode], tasks: Mapping[str, Task]) -> dict[str, float]:
@@ -60,11 +63,15 @@ class Auditor:
         Returns:
             The rewards; an episode that the auditor failed at, or has not ended with, is not among them.
         """
-        paid = {}
+        self.failure, paid = "", {}
         for episode in episodes:
             task = tasks.get(episode.task)
             if task is not None and episode.valid and not episode.demonstrated:
-                reward = _judged(self._env, episode, task)
+                try:
+                    reward = _judged(self._env, episode, task)
+                except Exception as error:  # somebody else's world must not stop a run that never needed it
+                    self.failure = self.failure or f"{type(error).__name__}: {error} (task {episode.task})"
+                    continue
                 if reward is not None:
                     paid[episode.id] = reward
         return paid
@@ -73,14 +80,11 @@ class Auditor:
 def _judged(env: TextEnv, episode: Episode, task: Task) -> float | None:
     """Return the reward of the recorded actions; None where that is no reward."""
     reward, over, verdict = 0.0, False, None
-    try:
-        env.reset(seed=episode.seed, options={"task": task})
-        for turn in episode.turns:
-            _, paid, terminated, truncated, info = env.step(turn.action)
-            reward, over, verdict = reward + paid, terminated or truncated, info.get("verdict", verdict)
-            if over:
-                break
-    except Exception:  # somebody else's world: its failure is no reward, and must not stop a run that never needed it
-        return None
+    env.reset(seed=episode.seed, options={"task": task})
+    for turn in episode.turns:
+        _, paid, terminated, truncated, info = env.step(turn.action)
+        reward, over, verdict = reward + paid, terminated or truncated, info.get("verdict", verdict)
+        if over:
+            break
     invalid = isinstance(verdict, Verdict) and not verdict.valid
     return None if invalid or not over else float(reward)

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from killed_runs import evolve, facts, killed_after
 from matplotlib.image import imread
-from palaestra.agents.alphabet import build_tokenizer
+from newborns import save_newborn
 from palaestra.agents.episode import Episode, Turn
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.agents.scripted import ConstantAgent, OracleAgent
@@ -23,7 +22,6 @@ from palaestra.evolution.report.curve import draw_curve, read_steps
 from palaestra.evolution.report.watching import best_replies, reply_length, watch
 from palaestra.evolution.run import Run
 from palaestra.evolution.view import Phase, StepRecord
-from transformers import LlamaConfig, LlamaForCausalLM
 
 ENV = "palaestra/Arithmetic-v0?digits=1"
 # The same world under another name: as strict, so there is no gap.
@@ -117,6 +115,7 @@ def test_an_auditor_passes_over_what_it_cannot_judge(monkeypatch: pytest.MonkeyP
     assert waits(wrong, tasks) == {}, "it would have let the agent try again"
     monkeypatch.setattr(auditor._env, "judge", lambda task, reply: 1 / 0)
     assert auditor(right, tasks) == {}, "a judge that fails pays nothing, not 0"
+    assert auditor.failure.startswith("ZeroDivisionError: division by zero (task "), "and says why"
 
 
 @pytest.mark.parametrize(
@@ -134,13 +133,7 @@ def test_what_cannot_audit_is_refused(auditor: str, env: str, says: str) -> None
 
 
 def test_a_run_is_watched_and_audited_and_resumes(tmp_path: Path) -> None:
-    tokenizer, place = build_tokenizer(256), tmp_path / "policy"
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=256, **sizes))
-    model.save_pretrained(place)
-    tokenizer.save_pretrained(place)
+    place = save_newborn(tmp_path / "policy")
     small = ["acquire.groups=4", "acquire.attempts=2", "acquire.sampling.max_tokens=4", "evaluate.tasks=5"]
     small += ["evaluate.sampling.max_tokens=4", "steps=3", "checkpoint_every=1"]
     settings = [word for setting in small for word in ("--set", setting)]
