@@ -4,6 +4,7 @@ import copy
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +29,7 @@ from palaestra.evolution.planning.forecast import trained_tokens
 from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.refinement.groups import by_group, is_informative
 from palaestra.evolution.updating.policy_gradient import PolicyGradient
+from palaestra.evolution.updating.updater import Beginning
 from palaestra.evolution.yard import Yard
 
 __all__ = ["calibrate"]
@@ -74,7 +76,8 @@ def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[Uni
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         step, episode = _recording(episodes, place)
-        train_step, train_token = _training(recipe, update, agent.policy, episodes, work, place, seed)
+        train_step, train_token, learn = _training(recipe, update, agent.policy, episodes, work, place, seed)
+        overlap = _overlap(agent.policy, acquire.sampling, episodes, learn)
     sampler = _sampling(agent.policy, work, episodes)
     trained = sum(weight.numel() for weight in trained_weights(agent.policy.model).values())
     costs = UnitCosts(
@@ -85,6 +88,7 @@ def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[Uni
         train_token=train_token,
         episode=max(0.0, rest) / len(asked) + episode,
         step=step,
+        overlap=overlap,
         sync_byte=_synchronising(agent.policy) / (4 * trained),
         weight_bytes=float(sum(weight.numel() * weight.element_size() for weight in agent.policy.model.parameters())),
         trained=float(trained),
@@ -199,12 +203,11 @@ def _training(
     work: Workload,
     place: Path,
     seed: int,
-) -> tuple[float, float]:
-    """Return the fixed seconds of an optimiser step and those of a token, learned by a copy of the policy."""
+) -> tuple[float, float, Callable[[], object]]:
+    """Return the fixed seconds of an optimiser step, those of a token, and what was timed: a copy that learns."""
     learner = LocalPolicy(copy.deepcopy(policy.model), policy.tokenizer, policy.name)
-    updater = update.start(
-        learner, seed=seed, planned_steps=recipe.steps, sampling=recipe.acquire.sampling, scratch=place / "scratch"
-    )
+    beginning = Beginning(seed, recipe.steps, recipe.acquire.sampling, place / "scratch")
+    updater = update.start(learner, beginning)
     # Paid in turn, so that every group teaches something.
     paid = [replace(e, turns=tuple(replace(t, reward=float(i % 2)) for t in e.turns)) for i, e in enumerate(episodes)]
     points = []
@@ -214,7 +217,27 @@ def _training(
         seconds = _seconds(lambda rows=rows: updater.step(rows))  # type: ignore[misc]
         points.append((work.epochs * trained_tokens(work, len(rows)), seconds))
     fixed, token = _line(*points)
-    return fixed / (work.optimiser_steps * work.epochs), token
+    return fixed / (work.optimiser_steps * work.epochs), token, lambda: updater.step(rows)
+
+
+def _overlap(
+    policy: LocalPolicy, sampling: Sampling, episodes: Sequence[Episode], learn: Callable[[], object]
+) -> float:
+    """Return which share of the shorter of sampling and learning passes beside the longer."""
+    twin = Twin.of(policy)
+    asked = [Request(episode.turns[0].context_ids, sampling, i) for i, episode in enumerate(episodes)]
+
+    def play() -> object:
+        return twin.sample(asked)
+
+    def both() -> None:
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            playing = beside.submit(play)
+            learn()
+            playing.result()
+
+    alone = _seconds(play), _seconds(learn)
+    return float(np.clip((sum(alone) - _seconds(both)) / min(alone), 0.0, 1.0))
 
 
 def _recording(episodes: Sequence[Episode], place: Path) -> tuple[float, float]:

@@ -30,6 +30,8 @@ class UnitCosts:
         train_token: One token through the model and back.
         sync_byte: Giving a sampler one byte of new weights.
         reduce_byte: Adding up one byte of gradients between two trainers.
+        overlap: Share of the shorter of sampling and learning that goes on beside the longer where one device does
+            both: 0 one after the other, 1 as if each had a device.
         weight_bytes: Of the weights that sample.
         trained: Weights that are trained.
         cache_bytes: Of the cache, for each token of a context.
@@ -50,6 +52,7 @@ class UnitCosts:
     step: float = 0.0
     sync_byte: float = 0.0
     reduce_byte: float = 0.0
+    overlap: float = 0.0
     weight_bytes: float = 0.0
     trained: float = 0.0
     cache_bytes: float = 0.0
@@ -57,6 +60,8 @@ class UnitCosts:
 
     def __post_init__(self) -> None:
         _refuse_negative(self)
+        if self.overlap > 1:
+            raise UsageError(f"overlap must be a share from 0 to 1, got {self.overlap}.")
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Fleet:
         samplers: Devices that sample.
         trainers: Devices that learn.
         hosts: Hosts, each with its workers for judging.
-        shared: Whether the samplers are the trainers: what one does, the other waits for.
+        shared: Whether the samplers are the trainers: what one does, the other waits for, but for `UnitCosts.overlap`.
     """
 
     samplers: int = 1
@@ -171,9 +171,10 @@ def _ahead(costs: UnitCosts, work: Workload, in_turn: Forecast) -> Forecast:
     for _ in range(100):  # how long a step takes decides what is too old, and that how much must be played
         known = np.minimum(lives, versions * seconds) if seconds else lives[:0]
         playing, learning = more * in_turn.sampling, in_turn.learning + in_turn.other
+        waiting = fleet.shared * (1 - costs.overlap) * min(playing, learning)
         limits = {
-            "sampling": playing + learning * fleet.shared,
-            "learning": learning + playing * fleet.shared,
+            "sampling": playing + waiting,
+            "learning": learning + waiting,
             "judging": more * judging,
             # No more than `versions` times the groups of a step are alive at a time.
             "staleness": more * begun * float(known.mean()) / versions if seconds else 0.0,
@@ -184,8 +185,6 @@ def _ahead(costs: UnitCosts, work: Workload, in_turn: Forecast) -> Forecast:
         seconds = new if seconds == 0 else (seconds + new) / 2
         more = 1 / (1 - min(0.9, float((lives > versions * seconds).mean())))
     slowest = max(limits, key=limits.__getitem__)
-    if fleet.shared and slowest in ("sampling", "learning"):
-        slowest = "sampling" if playing > in_turn.learning else "learning"
     return replace(
         in_turn,
         seconds=seconds,

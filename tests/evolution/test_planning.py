@@ -94,6 +94,12 @@ def test_a_device_that_does_both_gains_nothing_without_waiting():
     turn, ahead = (forecast(COSTS, WORK, Fleet(), mode) for mode in ("synchronous", "asynchronous"))
     assert ahead.seconds == pytest.approx(turn.seconds, rel=1e-3)
     assert ahead.bottleneck == turn.bottleneck
+    half, whole = (
+        forecast(replace(COSTS, overlap=share), WORK, Fleet(), "asynchronous").seconds for share in (0.5, 1.0)
+    )
+    longer, shorter = turn.sampling, turn.learning + turn.other
+    assert longer > shorter
+    assert (half, whole) == (pytest.approx(longer + shorter / 2), pytest.approx(longer))
 
 
 def test_devices_are_divided_so_that_neither_side_waits_long():
