@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from palaestra.agents.episode import Episode
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena
-from palaestra.envs.errors import UsageError
+from palaestra.envs.errors import InfrastructureError, UsageError
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from palaestra.envs.verdict import Verdict
@@ -46,7 +46,7 @@ class Auditor:
         spec: An environment that can be reset to the tasks that are played: its judge reads their references.
 
     Attributes:
-        failure: The first error of its own that it met in the last call; nothing is none.
+        failure: What went wrong with the auditor itself at first in the last call; nothing is nothing.
     """
 
     def __init__(self, spec: str) -> None:
@@ -70,7 +70,7 @@ class Auditor:
                 try:
                     reward = _judged(self._env, episode, task)
                 except Exception as error:  # somebody else's world must not stop a run that never needed it
-                    self.failure = self.failure or f"{type(error).__name__}: {error} (task {episode.task})"
+                    self.failure = self.failure or f"{type(error).__name__}: {error} (task {task.id})"
                     continue
                 if reward is not None:
                     paid[episode.id] = reward
@@ -78,13 +78,18 @@ class Auditor:
 
 
 def _judged(env: TextEnv, episode: Episode, task: Task) -> float | None:
-    """Return the reward of the recorded actions; None where that is no reward."""
-    reward, over, verdict = 0.0, False, None
+    """Return the reward of the recorded actions; None where the world would have gone on.
+
+    Raises:
+        InfrastructureError: If the world could not judge.
+    """
+    reward, verdict = 0.0, None
     env.reset(seed=episode.seed, options={"task": task})
     for turn in episode.turns:
         _, paid, terminated, truncated, info = env.step(turn.action)
-        reward, over, verdict = reward + paid, terminated or truncated, info.get("verdict", verdict)
-        if over:
-            break
-    invalid = isinstance(verdict, Verdict) and not verdict.valid
-    return None if invalid or not over else float(reward)
+        reward, verdict = reward + paid, info.get("verdict", verdict)
+        if terminated or truncated:
+            if isinstance(verdict, Verdict) and not verdict.valid:
+                raise InfrastructureError(f"{verdict.status.value}: {verdict.detail}")
+            return float(reward)
+    return None

@@ -185,6 +185,8 @@ def _ahead(costs: UnitCosts, work: Workload, in_turn: Forecast) -> Forecast:
         seconds = new if seconds == 0 else (seconds + new) / 2
         more = 1 / (1 - min(0.9, float((lives > versions * seconds).mean())))
     slowest = max(limits, key=limits.__getitem__)
+    if fleet.shared and slowest in ("sampling", "learning"):
+        slowest = "sampling" if playing > in_turn.learning else "learning"
     return replace(
         in_turn,
         seconds=seconds,

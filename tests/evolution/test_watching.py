@@ -115,7 +115,7 @@ def test_an_auditor_passes_over_what_it_cannot_judge(monkeypatch: pytest.MonkeyP
     assert waits(wrong, tasks) == {}, "it would have let the agent try again"
     monkeypatch.setattr(auditor._env, "judge", lambda task, reply: 1 / 0)
     assert auditor(right, tasks) == {}, "a judge that fails pays nothing, not 0"
-    assert auditor.failure.startswith("ZeroDivisionError: division by zero (task "), "and says why"
+    assert "the judge raised ZeroDivisionError: division by zero (task 7+1)" in auditor.failure, "and says why"
 
 
 @pytest.mark.parametrize(
