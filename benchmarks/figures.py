@@ -35,6 +35,7 @@ def figures() -> str:
     ahead, engines = result("async_training")["modes"], result("engines")
     zero, squares, http = result("alphazero"), result("tic_tac_toe"), result("http_engine")
     crowd = result("live_memory")["cases"]["10,000 in flight, resident"]
+    planned = [setting["ratio"] for setting in result("plan")["settings"].values()]
     text, many = steps["text"], steps["many_at_once"]
     coverage = [league["coverage"]["ratings"]["mean"] for league in tournament["leagues"].values()]
     order = [league["kendall_tau"]["likelihood"]["mean"] for league in tournament["leagues"].values()]
@@ -167,6 +168,11 @@ def figures() -> str:
             "tokens/s of agents over HTTP over those of the server's own benchmark client",
             f"{http['ratio']:.2f} asking for the same, {http['ratio_to_text_alone']:.2f} if it asks for text alone",
             "benchmarks/http_engine.py",
+        ),
+        (
+            "a step's time as `palaestra plan` predicts it over what it takes, six settings",
+            f"{min(planned):.2f} to {max(planned):.2f}",
+            "benchmarks/plan.py",
         ),
     ]
     rows += reproductions()

@@ -25,12 +25,13 @@ from palaestra.envs.text_env import TextEnv
 from palaestra.evolution.acquisition.groups import SampleGroups, refuse_total_failure
 from palaestra.evolution.experience import ExperienceStore
 from palaestra.evolution.planning.costs import UnitCosts, Workload
-from palaestra.evolution.planning.forecast import trained_tokens
+from palaestra.evolution.planning.forecast import laid_out
 from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.refinement.groups import by_group, is_informative
 from palaestra.evolution.updating.policy_gradient import PolicyGradient
 from palaestra.evolution.updating.updater import Beginning
 from palaestra.evolution.yard import Yard
+from scipy.optimize import nnls
 
 __all__ = ["calibrate"]
 
@@ -76,7 +77,7 @@ def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[Uni
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         step, episode = _recording(episodes, place)
-        train_step, train_token, learn = _training(recipe, update, agent.policy, episodes, work, place, seed)
+        training, learn = _training(recipe, update, agent.policy, episodes, work, place, seed)
         overlap = _overlap(agent.policy, acquire.sampling, episodes, learn)
     sampler = _sampling(agent.policy, work, episodes)
     trained = sum(weight.numel() for weight in trained_weights(agent.policy.model).values())
@@ -84,8 +85,7 @@ def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[Uni
         name=f"{policy} on {_device(agent.policy)}",
         **sampler._asdict(),
         crowded=CROWDED,
-        train_step=train_step,
-        train_token=train_token,
+        **training._asdict(),
         episode=max(0.0, rest) / len(asked) + episode,
         step=step,
         overlap=overlap,
@@ -96,6 +96,14 @@ def calibrate(recipe: Recipe, env: str, policy: str, seed: int = 0) -> tuple[Uni
         memory_bytes=_memory(agent.policy),
     )
     return costs, work
+
+
+class _Training(NamedTuple):
+    """What learning costs; see `UnitCosts`."""
+
+    train_step: float
+    train_token: float
+    train_pair: float
 
 
 class _Decoding(NamedTuple):
@@ -203,21 +211,29 @@ def _training(
     work: Workload,
     place: Path,
     seed: int,
-) -> tuple[float, float, Callable[[], object]]:
-    """Return the fixed seconds of an optimiser step, those of a token, and what was timed: a copy that learns."""
+) -> tuple[_Training, Callable[[], object]]:
+    """Return what learning takes a copy of the policy, and what was timed."""
     learner = LocalPolicy(copy.deepcopy(policy.model), policy.tokenizer, policy.name)
     beginning = Beginning(seed, recipe.steps, recipe.acquire.sampling, place / "scratch")
     updater = update.start(learner, beginning)
     # Paid in turn, so that every group teaches something.
     paid = [replace(e, turns=tuple(replace(t, reward=float(i % 2)) for t in e.turns)) for i, e in enumerate(episodes)]
+    groups = max(1, len(paid) // work.attempts)
+    few, half, whole = (paid[: max(1, groups // by) * work.attempts] for by in (4, 2, 1))
+    # Few rows and many, and groups of twice as many attempts, which make rows wider.
+    again = [replace(e, id=f"{e.id}, again", attempt=work.attempts + e.attempt) for e in half]
+    crowded = [e for group in by_group(half + again).values() for e in group]
     points = []
-    for groups in (max(1, len(paid) // work.attempts // 4), max(1, len(paid) // work.attempts)):
-        rows = paid[: groups * work.attempts]
+    for rows, attempts in ((few, work.attempts), (whole, work.attempts), (crowded, 2 * work.attempts)):
         updater.step(rows)
-        seconds = _seconds(lambda rows=rows: updater.step(rows))  # type: ignore[misc]
-        points.append((work.epochs * trained_tokens(work, len(rows)), seconds))
-    fixed, token = _line(*points)
-    return fixed / (work.optimiser_steps * work.epochs), token, lambda: updater.step(rows)
+        laid = laid_out(replace(work, attempts=attempts), len(rows))
+        points.append((laid, _seconds(lambda rows=rows: updater.step(rows))))  # type: ignore[misc]
+    steps = work.optimiser_steps * work.epochs
+    asked = np.array([(steps, work.epochs * laid.tokens, work.epochs * laid.pairs) for laid, _ in points])
+    seconds = np.array([took for _, took in points])
+    # Shares of each point's time: a large point's noise must not drown what a small one says.
+    found, _ = nnls(asked / seconds[:, None], np.ones(3))
+    return _Training(*map(float, found)), lambda: updater.step(whole)
 
 
 def _overlap(

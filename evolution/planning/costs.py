@@ -28,6 +28,7 @@ class UnitCosts:
         step: Everything else about a turn of the loop: shard, lineage, figures.
         train_step: One optimiser step, whatever is in it.
         train_token: One token through the model and back.
+        train_pair: The same, for each token that stands in its row: what every token is compared with.
         sync_byte: Giving a sampler one byte of new weights.
         reduce_byte: Adding up one byte of gradients between two trainers.
         overlap: Share of the shorter of sampling and learning that goes on beside the longer where one device does
@@ -45,6 +46,7 @@ class UnitCosts:
     prefill_token: float
     train_step: float
     train_token: float
+    train_pair: float = 0.0
     cache_token: float = 0.0
     crowded: float = 1.0
     caches_prefixes: bool = False

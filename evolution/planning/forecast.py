@@ -13,21 +13,21 @@ from functools import lru_cache
 from heapq import heapify, heapreplace
 from math import ceil, exp
 from statistics import NormalDist
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.planning.costs import UnitCosts, Workload
 
-__all__ = ["STALENESS", "Fleet", "Forecast", "Mode", "divide", "forecast", "played", "step_seconds", "trained_tokens"]
+__all__ = ["STALENESS", "Fleet", "Forecast", "Laid", "Mode", "divide", "forecast", "laid_out", "played", "step_seconds"]
 
 Mode: TypeAlias = Literal["synchronous", "one step off", "asynchronous"]
 STALENESS: dict[Mode, int] = {"synchronous": 0, "one step off": 1, "asynchronous": 4}
 """What --staleness says in each mode."""
 
 # Steps that are drawn where chance decides; their mean is taken.
-_DRAWS = 8
+_DRAWS = 64
 # A row laid behind its prompt's other rows repeats one token; see updating/sharing.py, whose limit this is too.
 _WORTH = 0.75
 
@@ -106,17 +106,26 @@ def played(work: Workload) -> list[int]:
     return rounds
 
 
-def trained_tokens(work: Workload, rows: float) -> float:
-    """Return how many tokens of some rows go through the model, padding too; shared prompts once where that pays."""
+class Laid(NamedTuple):
+    """What goes through the model to be learned from: tokens, and pairs of tokens of a row; padding too."""
+
+    tokens: float
+    pairs: float
+
+
+def laid_out(work: Workload, rows: float) -> Laid:
+    """Return what some rows of replies become; shared prompts are laid out once where that pays."""
     after = work.turns * work.reply + (work.turns - 1) * work.observation
     limit = work.turns * work.reply_limit + (work.turns - 1) * work.observation
     sigma = work.reply_sigma / work.turns**0.5
     groups = rows / work.attempts
     # Both are as wide as their widest.
-    plain = rows * (work.prompt + min(limit, _widest(after, sigma, rows)))
+    width = work.prompt + min(limit, _widest(after, sigma, rows))
     behind = min(work.attempts * (limit + 1), _widest(work.attempts * (after + 1), sigma / work.attempts**0.5, groups))
-    packed = groups * (work.prompt - 1 + behind)
-    return packed if packed <= _WORTH * plain else plain
+    shared = work.prompt - 1 + behind
+    if groups * shared <= _WORTH * rows * width:
+        rows, width = groups, shared
+    return Laid(rows * width, rows * width**2)
 
 
 def _widest(mean: float, sigma: float, count: float) -> float:
@@ -256,10 +265,11 @@ def _read_tokens(costs: UnitCosts, work: Workload, turn: int, rows: int) -> floa
 
 
 def _learning(costs: UnitCosts, work: Workload, fleet: Fleet, rows: float) -> float:
-    tokens = work.epochs * trained_tokens(work, rows) / fleet.trainers
+    laid = laid_out(work, rows)
+    passed = work.epochs * (laid.tokens * costs.train_token + laid.pairs * costs.train_pair) / fleet.trainers
     steps = work.optimiser_steps * work.epochs
     summed = 2 * (fleet.trainers - 1) / fleet.trainers * 4 * costs.trained * costs.reduce_byte
-    return steps * (costs.train_step + summed) + tokens * costs.train_token
+    return steps * (costs.train_step + summed) + passed
 
 
 def _memory(costs: UnitCosts, work: Workload, fleet: Fleet) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.planning.assumed import DEVICES, assumed_costs
 from palaestra.evolution.planning.calibrate import _line
 from palaestra.evolution.planning.costs import UnitCosts, Workload, read_plan, write_plan
-from palaestra.evolution.planning.forecast import Fleet, _decoding, _makespan, divide, forecast, played, trained_tokens
+from palaestra.evolution.planning.forecast import Fleet, _decoding, _makespan, divide, forecast, laid_out, played
 
 COSTS = UnitCosts(
     "by hand",
@@ -30,7 +30,7 @@ def test_a_synchronous_step_by_hand():
     # Four prompts are read once each, and twenty tokens decoded for twenty rows.
     assert found.sampling == pytest.approx(0.1 + 400 * 0.0001 + 20 * (0.01 + 20 * 0.001))
     # Each prompt is laid out once, less its last token, which stands before each reply.
-    assert trained_tokens(WORK, 20) == 4 * 99 + 20 * 21
+    assert laid_out(WORK, 20) == (4 * 99 + 20 * 21, 4 * (99 + 5 * 21) ** 2)
     assert found.learning == pytest.approx(0.5 + 816 * 0.0002)
     assert found.seconds == pytest.approx(found.sampling + found.learning + 0.25)
     assert (found.judging, found.bottleneck, found.rollouts, found.learned) == (0.0, "sampling", 20, 20)
@@ -57,7 +57,9 @@ def test_rows_leave_a_batch_when_few_go_on():
 
 def test_rows_that_share_little_are_laid_out_one_by_one():
     work = replace(WORK, prompt=10)
-    assert trained_tokens(work, 20) == 20 * 30
+    assert laid_out(work, 20) == (20 * 30, 20 * 30**2)
+    costs = replace(COSTS, train_pair=1e-5)
+    assert forecast(costs, work, Fleet(), "synchronous").learning == pytest.approx(0.5 + 600 * 0.0002 + 18_000 * 1e-5)
 
 
 def test_uniform_groups_are_played_and_not_learned_from():
