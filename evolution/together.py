@@ -84,7 +84,7 @@ class SharedUpdater:
     def save(self, directory: Path) -> None:
         """See `Updater.save`."""
         # The first checkpoint is written before the others have begun, from which they begin.
-        if self._peers.division is not None and self._remembers:
+        if self._peers.in_step and self._remembers:
             self._peers.tell(_Save(directory))
         self._updater.save(directory)
 

@@ -118,7 +118,7 @@ class ClippedObjective:
             )
             # Given to the constructor, it would load a reference from where the configuration says the model came from.
             trainer.beta = self.loss_kl
-            if beginning.peers.division is not None:
+            if beginning.peers.in_step:
                 # Whether sharing prompts pays, and is right, each process would find out at a moment of its own.
                 trainer.shares_prompts = False
             return trainer

@@ -8,6 +8,7 @@ copying the model between steps meet the model as it was.
 One device a process. Where several processes train together (see `peers`), the trainer of each sees its own rows alone;
 what they have to do with each other is done here. Where they divide the weights (see `division`), the first process
 trains its part of a copy, and its policy's model, which plays and is saved, is given the whole weights after each step.
+Where DeepSpeed's engine takes the steps (see `zero`), what is done with gradients and the optimiser is done there.
 """
 
 import copy
@@ -20,17 +21,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from palaestra.envs.errors import InfrastructureError
+from palaestra.envs.errors import InfrastructureError, RunError
 from palaestra.envs.seeding import derive_seed
+from palaestra.evolution.updating.alone import Alone
 from palaestra.evolution.updating.batching import Batch, Inputs, Rows
 from palaestra.evolution.updating.division import divided_alike, gathered
 from palaestra.evolution.updating.updater import Beginning, Trainable
+from palaestra.evolution.updating.zero import Zero
 from transformers import PreTrainedModel, PrinterCallback
 
 __all__ = ["Driver", "Part", "Piece", "Taken"]
 
 # What a trainer sets on a model itself; see the module.
 _WORN = ("forward", "_original_forward", "_is_accelerate_prepared")
+# Where DeepSpeed's engine keeps its parts of an optimiser.
+_ENGINE = "deepspeed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class Driver:
         apart = self.peers.division is not None and self.peers.leads
         self.model = copy.deepcopy(policy.model) if apart else policy.model
         self._seed = beginning.seed
+        self._zero: Zero | None = None
         base = getattr(self.model, "get_base_model", None)
         self._modules = [self.model] if base is None else [self.model, base()]
         self._plain = [_worn(module) for module in self._modules]
@@ -123,7 +129,12 @@ class Driver:
         accelerator.prepare_model(trainer.model, evaluation_mode=True)
         trainer.optimizer = accelerator.prepare_optimizer(trainer.optimizer)
         if self.peers.size > 1:
-            trainer.accelerator = Alone(accelerator)
+            if self.peers.zero is not None:
+                self._zero = Zero(trainer, self.peers.zero, self.peers.size)
+                # The engine drops them, and the schedule would miss them.
+                groups = trainer.optimizer.param_groups
+                groups[:] = [group for group in groups if group["params"]]
+            trainer.accelerator = Alone(accelerator, self._zero)
         trainer.create_scheduler(optimiser_steps, trainer.optimizer)
         trainer.state.max_steps = optimiser_steps
         for name in ("optimizer", "lr_scheduler"):
@@ -142,6 +153,9 @@ class Driver:
         self._wear(self._training)
         # Rows of different processes drop out differently.
         keys = keys if self.peers.leads else (*keys, "process", self.peers.rank)
+        if self._zero is not None:
+            with self.peers.running():
+                self._zero.begin()
         try:
             with _own_randomness(derive_seed(self._seed, *keys)):
                 yield
@@ -175,7 +189,9 @@ class Driver:
         losses: list[torch.Tensor] = []
         try:
             with self.peers.running():
-                for part in parts:
+                for number, part in enumerate(parts):
+                    if self._zero is not None:
+                        self._zero.at_end = number == len(parts) - 1
                     if part.share > 0:
                         # The trainer divides a part's loss by this: by the inverse share, unequal parts add up exactly.
                         trainer.current_gradient_accumulation_steps = 1 / part.share
@@ -183,14 +199,15 @@ class Driver:
                     else:
                         self._accompany(part)
             self.peers.sum_gradients([weight for weight in self.model.parameters() if weight.requires_grad])
-            norm = self._clip()
             rate = float(trainer.lr_scheduler.get_last_lr()[0])
+            norm = self._clip()
             if not np.isfinite(norm):
                 raise InfrastructureError(
                     f"The gradient's norm is {norm} at a learning rate of {rate}; the weights were left as they are. "
                     "Expected a finite norm: lower the learning rate, or start from an earlier checkpoint."
                 )
-            trainer.optimizer.step()
+            if self._zero is None:
+                trainer.optimizer.step()
             trainer.lr_scheduler.step()
         finally:
             trainer.optimizer.zero_grad()
@@ -208,8 +225,11 @@ class Driver:
         measured.update(kept)
 
     def _clip(self) -> float:
-        """Scale the gradient down to the norm allowed, and return the norm it had."""
+        """Scale the gradient down to the norm allowed, and return the norm it had; an engine also takes the step."""
         trainer = self.trainer
+        if self._zero is not None:
+            with self.peers.running():
+                return self._zero.step()
         if self.peers.division is None:
             return float(trainer.accelerator.clip_grad_norm_(self.model.parameters(), trainer.args.max_grad_norm))
         with self.peers.running():
@@ -219,10 +239,10 @@ class Driver:
     def split(self, batch: Batch, rows: Rows, size: int) -> list[Piece]:
         """Cut those of some rows that are this process's to run through the model into parts of at most `size`.
 
-        Where weights are divided, every process has as many parts; those it has too few of are of one row, unsampled.
+        Where they run in step, every process has as many parts; those it has too few of are of one row, unsampled.
         """
         pieces = [Piece(some, sampled=True) for some in batch.split(self.peers.own(rows), size)]
-        if self.peers.division is not None:
+        if self.peers.in_step:
             most = -(-len(rows) // self.peers.size)
             pieces += [Piece(rows[:1], sampled=False)] * (-(-most // size) - len(pieces))
         return pieces
@@ -242,17 +262,24 @@ class Driver:
         self.trainer.log(dict(metrics))
 
     def forget(self) -> None:
-        """Drop what the optimiser remembers of earlier steps."""
+        """Drop what the optimiser remembers of earlier steps, and of the weights."""
         self.trainer.optimizer.optimizer.state.clear()
+        if self._zero is not None:
+            self._zero.refresh()
 
     def save(self, path: Path, **more: Any) -> None:
         """Write what a later step depends on: optimiser, schedule, number of steps, and what else is given.
 
-        All processes call it where weights are divided; the first one writes. Before any step it may do so alone.
+        All processes call it where they run in step; the first one writes, and each its part of an engine's optimiser.
+        Before any step it may do so alone.
         """
         # Whole weights are the first process's own to write: nobody else comes here.
-        with nullcontext() if self.peers.division is None else self.peers.running():
-            optimizer = gathered(self.trainer.optimizer.state_dict(), keep=self.peers.leads)
+        with self.peers.running() if self.peers.in_step else nullcontext():
+            if self._zero is None:
+                optimizer = gathered(self.trainer.optimizer.state_dict(), keep=self.peers.leads)
+            else:
+                optimizer = {}
+                self._zero.save(path.parent / _ENGINE)
         if self.peers.leads:
             state = {
                 "optimizer": optimizer,
@@ -265,48 +292,30 @@ class Driver:
     def load(self, path: Path) -> dict[str, Any]:
         """Continue from what `save` wrote, and return it; tensors that were divided are whole."""
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        weights = [weight for group in self.trainer.optimizer.param_groups for weight in group["params"]]
-        for number, memory in state["optimizer"]["state"].items():
-            for name, value in memory.items():
-                if torch.is_tensor(value) and value.shape == weights[number].shape:
-                    memory[name] = divided_alike(value, weights[number])
-        self.trainer.optimizer.load_state_dict(state["optimizer"])
+        if self._zero is not None:
+            self._zero.load(path.parent / _ENGINE)
+        elif not state["optimizer"]:
+            raise RunError(f"{path.parent} was written by processes with DeepSpeed: launch them again to go on.")
+        else:
+            self._remember(state["optimizer"])
         self.trainer.lr_scheduler.load_state_dict(state["lr_scheduler"])
         self.trainer.state.global_step = state["global_step"]
         return state
+
+    def _remember(self, optimizer: dict[str, Any]) -> None:
+        """Give the optimiser what it had."""
+        weights = [weight for group in self.trainer.optimizer.param_groups for weight in group["params"]]
+        for number, memory in optimizer["state"].items():
+            for name, value in memory.items():
+                if torch.is_tensor(value) and value.shape == weights[number].shape:
+                    memory[name] = divided_alike(value, weights[number])
+        self.trainer.optimizer.load_state_dict(optimizer)
 
     def _wear(self, attire: Sequence[Mapping[str, Any]]) -> None:
         for module, worn in zip(self._modules, attire, strict=True):
             for name in _WORN:
                 module.__dict__.pop(name, None)
             module.__dict__.update(worn)
-
-
-class Alone:
-    """An accelerator as the trainer of one among several processes sees it: losses and figures are of its own rows.
-
-    Args:
-        accelerator: The real one.
-    """
-
-    num_processes = 1
-
-    def __init__(self, accelerator: Any) -> None:
-        self._accelerator = accelerator
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._accelerator, name)
-
-    def gather(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Return the tensor: there is nobody to gather from."""
-        return tensor
-
-    gather_for_metrics = gather
-
-    def reduce(self, tensor: torch.Tensor, reduction: str = "mean") -> torch.Tensor:
-        """Return the tensor, which is its own sum and mean."""
-        del reduction
-        return tensor
 
 
 def _worn(module: torch.nn.Module) -> dict[str, Any]:

@@ -48,10 +48,11 @@ class UpdateInTurn:
 
     def start(self, policy: Trainable, beginning: Beginning) -> "UpdaterInTurn":
         """Begin work on a policy; see `Update.start`."""
-        if beginning.peers.division is not None:
+        if beginning.peers.in_step:
             raise UsageError(
-                "Methods in turn would each divide the policy's weights among the processes anew, which is not "
-                "supported. Launch with distributed_type MULTI_GPU (--multi_gpu), or take a recipe of one method."
+                "Methods in turn would each divide the policy's weights or its optimiser among the processes anew, "
+                "which is not supported. Launch with distributed_type MULTI_GPU (--multi_gpu), or take a recipe of one "
+                "method."
             )
         return UpdaterInTurn(self, policy, beginning)
 

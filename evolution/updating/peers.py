@@ -9,7 +9,7 @@ failed.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from types import TracebackType
@@ -21,6 +21,7 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from palaestra.envs.errors import DivergenceError, PeerError, UsageError
 from palaestra.evolution.updating.division import Division, hidden_from_trainers, wants_division
+from palaestra.evolution.updating.zero import configured, hidden_from_accelerate
 
 __all__ = ["STEP_LIMIT", "Fingerprint", "Peers", "fingerprint", "launched", "leads", "refuse_peers"]
 
@@ -61,9 +62,11 @@ class Peers:
         size: How many processes.
         rank: Number of this one; 0 leads.
         division: How they divide the weights; None where each holds all.
+        zero: What DeepSpeed's engine is told, if that sums gradients and takes the steps; see `zero`.
     """
 
     division: Division | None = None
+    zero: Mapping[str, Any] | None = None
 
     def __init__(self, size: int = 1, rank: int = 0) -> None:
         self.size, self.rank = size, rank
@@ -82,21 +85,22 @@ class Peers:
         """
         if launched() < 2:
             return cls()
-        _refuse_deepspeed()
-        divides = wants_division()
+        divides, zero = wants_division(), configured()
         from accelerate import PartialState
 
+        hiding = ExitStack()
+        hiding.enter_context(hidden_from_accelerate())
         owned = not dist.is_initialized()
         with _named():
             state = PartialState(cpu=not torch.cuda.is_available(), timeout=STEP_LIMIT)
             peers = cls(state.num_processes, state.process_index)
-            peers._owned = owned
+            peers._owned, peers._hiding, peers.zero = owned, hiding, zero
             # Words go over the processors, also where sums go over GPUs.
             peers._between = dist.new_group(backend="gloo", timeout=_BETWEEN_STEPS)
             peers._within = dist.new_group(backend="gloo", timeout=STEP_LIMIT)
         if divides:
             peers.division = Division()
-            peers._hiding.enter_context(hidden_from_trainers())
+            hiding.enter_context(hidden_from_trainers())
         return peers
 
     def __enter__(self) -> Self:
@@ -118,6 +122,11 @@ class Peers:
     def leads(self) -> bool:
         """Whether this process plays, records, measures and shows."""
         return self.rank == 0
+
+    @property
+    def in_step(self) -> bool:
+        """Whether running a part takes all processes, so that each must run as many."""
+        return self.division is not None or self.zero is not None
 
     def own(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return this process's rows: neighbours stay together, since they share prompts."""
@@ -176,13 +185,13 @@ class Peers:
     def running(self) -> Iterator[None]:
         """Run parts through the model: work that needs no others where each process holds all weights.
 
-        Where weights are divided, a process that fails cannot say so, since the others wait for its part: it ends, and
+        Where they run in step, a process that fails cannot say so, since the others wait for its part: it ends, and
         they are told by the closed connection.
 
         Raises:
             PeerError: If another process failed or has ended.
         """
-        if self.division is None:
+        if not self.in_step:
             with self.as_one():
                 yield
             return
@@ -195,7 +204,7 @@ class Peers:
 
     def sum_gradients(self, weights: Sequence[torch.nn.Parameter]) -> None:
         """Give every process the sum of all processes' gradients; a weight that nobody has one of stays without."""
-        if self.size == 1 or self.division is not None:  # which sums them as it divides them
+        if self.size == 1 or self.in_step:  # where they are summed as they are made
             return
         held = self.collect([weight.grad is not None for weight in weights])
         summed = [weight for weight, *somewhere in zip(weights, *held, strict=True) if any(somewhere)]
@@ -282,15 +291,6 @@ def _gone(error: Exception) -> PeerError:
         f"Another process that trains with this one has ended, or did not answer within {STEP_LIMIT}: {reason} "
         "Its own words say why. Nothing committed is lost: launch again with --resume RUN."
     )
-
-
-def _refuse_deepspeed() -> None:
-    if os.environ.get("ACCELERATE_USE_DEEPSPEED", "false").lower() == "true":
-        raise UsageError(
-            "accelerate was configured for DeepSpeed, whose engine takes backward pass and optimiser step for its own: "
-            "not supported. To divide the weights among processes, launch with distributed_type FSDP and "
-            "fsdp_version: 2 (--use_fsdp --fsdp_version 2); to hold them whole in each, with MULTI_GPU (--multi_gpu)."
-        )
 
 
 def refuse_peers(peers: Peers, method: str) -> None:

@@ -20,6 +20,8 @@ LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--
 LAUNCH += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
 DIVIDED = [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0"]
 DIVIDED += ["--config_file", str(Path(__file__).with_name("fsdp2.yaml"))]
+ENGAGED = [sys.executable, "-m", "accelerate.commands.launch", "--main_process_port", "0"]
+ENGAGED += ["--config_file", str(Path(__file__).with_name("zero.yaml"))]
 ALONE = [sys.executable]
 OPTIONS = {
     "acquire.groups": 24,
@@ -58,7 +60,13 @@ def weights(place, step):
 
 
 @pytest.mark.parametrize(
-    ("launcher", "recipe", "steps"), [(LAUNCH, "grpo", 4), (LAUNCH, "rft", 2), (DIVIDED, "grpo", 4)]
+    ("launcher", "recipe", "steps"),
+    [
+        (LAUNCH, "grpo", 4),
+        (LAUNCH, "rft", 2),
+        (DIVIDED, "grpo", 4),
+        pytest.param(ENGAGED, "grpo", 4, marks=pytest.mark.deepspeed),
+    ],
 )
 def test_a_launched_run_is_the_run_of_one_process(tmp_path, policy, launcher, recipe, steps):
     alone, together = tmp_path / "alone", tmp_path / "together"
@@ -89,7 +97,10 @@ def workers(agent):
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes under /proc")
-@pytest.mark.parametrize(("launcher", "rank"), [(LAUNCH, 0), (LAUNCH, 1), (DIVIDED, 0), (DIVIDED, 1)])
+@pytest.mark.parametrize(
+    ("launcher", "rank"),
+    [(LAUNCH, 0), (LAUNCH, 1), (DIVIDED, 0), (DIVIDED, 1), pytest.param(ENGAGED, 1, marks=pytest.mark.deepspeed)],
+)
 def test_one_process_killed_ends_both_and_the_run_goes_on(tmp_path, policy, launcher, rank):
     whole, killed, steps = tmp_path / "whole", tmp_path / "killed", 60
     process = subprocess.Popen(command(launcher, policy, killed, "grpo", steps), env=environment())

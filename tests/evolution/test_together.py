@@ -102,13 +102,10 @@ def test_without_a_launcher_a_process_is_alone(monkeypatch):
         assert not torch.distributed.is_initialized()
 
 
-def test_deepspeed_is_refused_with_what_to_do(monkeypatch):
+def test_only_the_first_of_those_launched_leads(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("ACCELERATE_USE_DEEPSPEED", "true")
-    assert not leads()
-    with pytest.raises(UsageError, match=r"configured for DeepSpeed.*--use_fsdp --fsdp_version 2"):
-        Peers.join()
+    assert (launched(), leads()) == (2, False)
 
 
 def test_an_engine_needs_the_process_for_itself():
