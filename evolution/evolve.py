@@ -89,7 +89,7 @@ def evolve(
     """
     check_engine(engine)
     check_auditor(auditor, objective.evaluated)
-    check_executor(executor, recipe.acquire, staleness=staleness, engine=engine)
+    check_executor(executor, recipe.acquire, engine=engine)
     _check_turns(recipe)
     refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.ladder:

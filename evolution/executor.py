@@ -9,13 +9,12 @@ from palaestra.evolution.recipe import Acquire
 __all__ = ["check_executor", "rollout_on"]
 
 
-def check_executor(spec: str, acquire: Acquire, *, staleness: int, engine: str) -> None:
+def check_executor(spec: str, acquire: Acquire, *, engine: str) -> None:
     """Refuse an executor that is none, or that does not go with the rest.
 
     Args:
         spec: `ray`, or with options `ray?address=10.0.0.1:6379&actors=8`; nothing for this process.
         acquire: How the recipe acquires.
-        staleness: How far playing may run ahead.
         engine: Who samples in this process; nothing for the policy itself.
 
     Raises:
@@ -32,11 +31,6 @@ def check_executor(spec: str, acquire: Acquire, *, staleness: int, engine: str) 
             f"--executor {spec} plays groups of attempts on other machines; this recipe acquires by "
             f"{type(acquire).__name__}, whose games are played in this process. Leave it out, or take a recipe that "
             "samples groups, such as grpo."
-        )
-    if staleness > 0:
-        raise UsageError(
-            f"--executor {spec} and --staleness {staleness} do not go together: on other machines a batch is played "
-            "from beginning to end with weights of one version. Leave one of them out."
         )
     if engine:
         raise UsageError(

@@ -16,7 +16,7 @@ from palaestra.agents.agent import Agent
 from palaestra.agents.episode import Episode
 from palaestra.agents.local import LocalPolicy
 from palaestra.envs.errors import UsageError
-from palaestra.evolution.acquisition.ahead import Ahead
+from palaestra.evolution.acquisition.afar import source_ahead
 from palaestra.evolution.acquisition.source import AtOnce, Source, played_ahead
 from palaestra.evolution.engine import Sampler
 from palaestra.evolution.evaluation.auditing import Auditor
@@ -85,7 +85,7 @@ class Loop:
         self.source: Source = AtOnce(recipe.acquire, self.yard)
         if self.staleness > 0:
             ahead = played_ahead(recipe.acquire, self.staleness)
-            self.source = Ahead(ahead, self.yard, run.experience, self.staleness)
+            self.source = source_ahead(ahead, self.yard, run.experience, self.staleness)
 
     def go_on(self, state: LoopState) -> Result:
         """Turn the loop from where `state` stands to the end."""

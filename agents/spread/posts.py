@@ -1,9 +1,10 @@
 """Outposts as Ray actors: placed over the nodes, handed batches, replaced when they die."""
 
 import pickle
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -23,6 +24,8 @@ START_SECONDS = 600.0
 # So many that were lost one after another before they could play: something is wrong with all of them.
 MOST_FAILED_STARTS = 5
 _LOOK_SECONDS = 1.0
+# The same where something new may come at any time, and somebody is free to play it.
+_GLANCE_SECONDS = 0.02
 
 
 @dataclass(eq=False, slots=True)
@@ -46,6 +49,8 @@ class Work:
         accept: Told of each episode that counts, with its position.
         give_up: Told of each assignment that is given up, with its position and the reason.
         spent: Told of the seconds in which an outpost's policy and worlds were at work.
+        patient: Whether nothing new comes while all that was handed out is being played.
+        watch: Called now and then; what it raises ends the work.
     """
 
     ledger: Ledger
@@ -53,10 +58,12 @@ class Work:
     accept: Callable[[int, Episode], None]
     give_up: Callable[[int, Assignment, str], None]
     spent: Callable[[dict[str, float]], None]
+    patient: bool = True
+    watch: Callable[[], None] = lambda: None
 
 
 class Posts:
-    """The outposts of a rollout; nothing is started before there is work.
+    """The outposts of a rollout; nothing is started before there is work, and one piece of work is done at a time.
 
     Args:
         spread: How many, and what each is given.
@@ -74,26 +81,50 @@ class Posts:
         self._failed_starts = 0
         self._reason = ""
         self._unable_since: float | None = None
+        self._turn, self._waiting = threading.Condition(), 0
+        self._busy = False
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for work that goes on to end."""
+        return self._waiting > 0
+
+    @contextmanager
+    def _alone(self, gives_way: bool) -> Iterator[None]:
+        """Wait for one's turn; who gives way comes after all who do not."""
+        with self._turn:
+            self._waiting += not gives_way
+            self._turn.wait_for(lambda: not self._busy and not (gives_way and self._waiting))
+            self._waiting -= not gives_way
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._busy = False
+                self._turn.notify_all()
 
     def do(self, work: Work) -> None:
-        """Play everything in a ledger.
+        """Play everything in a ledger, when it is its turn: after what others have begun.
 
         Raises:
             InfrastructureError: If no outpost can be started.
             Exception: What an outpost's own work raises: see `Outpost`.
         """
-        self._unable_since = None
-        try:
-            while True:
-                self._staff()
-                self._hand_out(work)
-                if work.ledger.done:
-                    return
-                self._wait(work)
-        finally:
-            # After an error or an interruption nobody waits for what is being played.
-            for post in [post for post in self._posts if post.batch is not None]:
-                self._dismiss(post)
+        with self._alone(gives_way=not work.patient):
+            self._unable_since = None
+            try:
+                while True:
+                    work.watch()
+                    self._staff()
+                    self._hand_out(work)
+                    if work.ledger.done:
+                        return
+                    self._wait(work)
+            finally:
+                # After an error or an interruption nobody waits for what is being played.
+                for post in [post for post in self._posts if post.batch is not None]:
+                    self._dismiss(post)
 
     def close(self) -> None:
         """Let all outposts go."""
@@ -118,7 +149,8 @@ class Posts:
     def _wait(self, work: Work) -> None:
         """Wait until an outpost has something to say, and hear it."""
         waiting = {post.waiting: post for post in self._posts if post.waiting is not None}
-        said, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_LOOK_SECONDS)
+        glances = not work.patient and any(post.waiting is None for post in self._posts)
+        said, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_GLANCE_SECONDS if glances else _LOOK_SECONDS)
         for reference in said:
             self._hear(waiting[reference], work)
         self._refuse_waiting_for_ever()

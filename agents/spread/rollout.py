@@ -5,11 +5,11 @@ rounding, depends on the assignments and the size of a batch alone: not on how m
 faster, or which dies (save for an episode that is played a third time: then it is alone).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from palaestra.agents.agent import Agent
 from palaestra.agents.attending import Attendant
@@ -32,15 +32,19 @@ from palaestra.envs.verdict import Status, Verdict
 __all__ = ["SpreadRollout"]
 
 
+class _Weights(NamedTuple):
+    reference: Any
+    digest: str
+    version: int
+
+
 @dataclass
 class _Sent:
     """What is in the cluster's memory; shared by the rollouts of one policy, whose agents differ."""
 
     posts: Posts | None = None
     begun: bool = False
-    weights: list[Any] = field(default_factory=list)
-    weights_digest: str = ""
-    version: int | None = None
+    weights: _Weights | None = None
     agents: dict[str, Any] = field(default_factory=dict)
 
 
@@ -66,8 +70,8 @@ class SpreadRollout(Rollout):
         self._sent = _Sent()
 
     def apart(self, agent: Agent) -> Rollout:
-        """Refuse: an outpost plays a batch from beginning to end with weights of one version."""
-        raise UsageError(f"{agent.name} cannot play ahead on other machines: leave out --staleness or --executor.")
+        """Refuse: outposts play with the agent's own policy; see `follow`."""
+        raise UsageError(f"{agent.name} cannot speak for another policy on other machines.")
 
     def live(
         self, attendant: Attendant, assignment: Assignment, on_versions: Callable[[IntArray], None] | None = None
@@ -102,6 +106,34 @@ class SpreadRollout(Rollout):
         """Play assignments as they come and keep none of the episodes; see `Rollout.stream`."""
         self._spread_out(assignments, lambda _, episode: on_episode(episode))
 
+    def follow(
+        self, assignments: Iterator[Assignment], ended: Callable[[int, Episode], None], watch: Callable[[], None]
+    ) -> None:
+        """Play what there is now with the weights handed over last, and return when all of it has ended.
+
+        To be called on a thread of its own while the policy learns. A batch is played to its end with the weights that
+        it was begun with. Other work on the same outposts goes first.
+
+        Args:
+            assignments: Stops when nothing is there now, and may be asked again.
+            ended: Told of each episode, with its place among the assignments taken.
+            watch: Called now and then; what it raises ends the work.
+
+        Raises:
+            InfrastructureError: If no outpost can be started.
+        """
+        posts, agent = self._posts(), self._packed_agent()
+        taken = _Taken(assignments, posts)
+        posts.do(self._work(taken, partial(self._order, agent), ended, patient=False, watch=watch))
+
+    def hand_over(self) -> None:
+        """Have the weights of now in the cluster's memory, for all batches that begin from now on."""
+        self._posts()
+        sent, policy = self._sent, self.agent.policy
+        if isinstance(policy, LocalPolicy) and (sent.weights is None or sent.weights.version != policy.version):
+            packed = pack_weights(policy)
+            sent.weights = _Weights(load_ray().put(packed), packed.digest, policy.version)
+
     def close(self) -> None:
         """Let the outposts go, and the cluster, if it was begun for them."""
         sent = self._sent
@@ -112,7 +144,18 @@ class SpreadRollout(Rollout):
         self._sent = _Sent()
 
     def _spread_out(self, assignments: Iterable[Assignment], ended: Callable[[int, Episode], None]) -> None:
-        posts, order = self._posts(), self._order()
+        posts = self._posts()
+        self.hand_over()
+        posts.do(self._work(assignments, partial(self._order, self._packed_agent()), ended))
+
+    def _work(
+        self,
+        assignments: Iterable[Assignment],
+        order: Callable[[tuple[Assignment, ...]], Order],
+        ended: Callable[[int, Episode], None],
+        **more: Any,
+    ) -> Work:
+        posts = self._posts()
 
         def give_up(position: int, assignment: Assignment, reason: str) -> None:
             ended(position, self._lost(assignment, reason))
@@ -122,7 +165,7 @@ class SpreadRollout(Rollout):
             for kind, one in seconds.items():
                 self.meter.add(kind, one / posts.count)
 
-        posts.do(Work(Ledger(assignments, self.spread.batch), order, ended, give_up, spent))
+        return Work(Ledger(assignments, self.spread.batch), order, ended, give_up, spent, **more)
 
     def _posts(self) -> Posts:
         sent = self._sent
@@ -133,23 +176,23 @@ class SpreadRollout(Rollout):
             sent.posts = Posts(self.spread, saved, pack(self._make, None))
         return sent.posts
 
-    def _order(self) -> Callable[[tuple[Assignment, ...]], Order]:
-        """Have the agent and the weights of now in the cluster's memory, and return what makes orders with them."""
-        sent, put, policy = self._sent, load_ray().put, self.agent.policy
-        if isinstance(policy, LocalPolicy) and sent.version != policy.version:
-            weights = pack_weights(policy)
-            sent.weights, sent.weights_digest, sent.version = [put(weights)], weights.digest, policy.version
-        packed = pack(self.agent, policy)
+    def _packed_agent(self) -> str:
+        """Have the agent in the cluster's memory, and return its digest."""
+        packed = pack(self.agent, self.agent.policy)
         digest = blake2b(packed, digest_size=16).hexdigest()
-        if digest not in sent.agents:
-            sent.agents[digest] = put(packed)
-        return partial(
-            Order,
-            agent=[sent.agents[digest]],
-            agent_digest=digest,
-            weights=sent.weights,
-            weights_digest=sent.weights_digest,
-            version=sent.version or 0,
+        if digest not in self._sent.agents:
+            self._sent.agents[digest] = load_ray().put(packed)
+        return digest
+
+    def _order(self, agent: str, assignments: tuple[Assignment, ...]) -> Order:
+        weights = self._sent.weights  # read once: another thread may hand over new ones
+        return Order(
+            assignments,
+            agent=[self._sent.agents[agent]],
+            agent_digest=agent,
+            weights=[] if weights is None else [weights.reference],
+            weights_digest="" if weights is None else weights.digest,
+            version=0 if weights is None else weights.version,
         )
 
     def _lost(self, assignment: Assignment, reason: str) -> Episode:
@@ -165,3 +208,18 @@ class SpreadRollout(Rollout):
             (),
             Verdict(0.0, Status.INFRASTRUCTURE, reason),
         )
+
+
+class _Taken:
+    """Assignments as they come, none while somebody else waits for the outposts; it goes on where it stopped."""
+
+    def __init__(self, assignments: Iterator[Assignment], posts: Posts) -> None:
+        self._assignments, self._posts = assignments, posts
+
+    def __iter__(self) -> "_Taken":
+        return self
+
+    def __next__(self) -> Assignment:
+        if self._posts.awaited:
+            raise StopIteration
+        return next(self._assignments)

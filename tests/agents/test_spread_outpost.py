@@ -239,7 +239,7 @@ def test_engines_and_lives_of_ones_own_are_refused(policy):
     with pytest.raises(UsageError, match="Leave out --executor"):
         SpreadRollout(agent)
     rollout = SpreadRollout(LanguageAgent(policy()))
-    with pytest.raises(UsageError, match="leave out --staleness"):
+    with pytest.raises(UsageError, match="cannot speak for another policy"):
         rollout.apart(rollout.agent)
     with pytest.raises(UsageError, match="use `play`"):
         rollout.live(None, assignments(1)[0])

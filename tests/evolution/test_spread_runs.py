@@ -140,6 +140,40 @@ def test_chaos_an_outpost_and_a_node_die_and_worlds_fail_and_dawdle(tmp_path: Pa
 
 
 @pytest.mark.slow
+def test_a_run_plays_ahead_on_a_cluster_whatever_is_lost_and_goes_on(
+    tmp_path: Path, newborn: str, cluster: Any
+) -> None:
+    log, place, steps, bound = tmp_path / "log", tmp_path / "run", 6, 2
+    log.mkdir()
+    done = []
+
+    def kill_an_outpost() -> None:
+        os.kill(begun(log)[-1].process, signal.SIGKILL)
+        done.append("outpost")
+
+    when(lambda: len(begun(log)) > 120, kill_an_outpost)
+    world = f"{LOSSY}?seconds=0.02&late=0.05&raising=0.1&log={log}"
+    sizes = {"acquire__groups": 16, "acquire__rounds": 1, "acquire__attempts": 4, "evaluate__tasks": 40}
+    executor = "ray?actors=3&cpus=0.25&batch=8"
+    result = run(place, newborn, world, executor, steps=steps, staleness=bound, evaluate_every=2, **sizes)
+    kept = Run.open(place, read_only=True)
+    episodes = lived(place)
+    assert done == ["outpost"]
+    assert len({e.id for e in episodes}) == len(episodes) == steps * 16 * 4
+    assert all(not e.valid for e in episodes if raises(int(e.task[1:]), 0.1))
+    groups = [n for shard in kept.experience.shards() for n in kept.experience.lineage(shard)["groups"]]
+    dropped = [n for shard in kept.experience.shards() for n in kept.experience.lineage(shard)["dropped"]]
+    assert len(set(groups + dropped)) == len(groups + dropped) == steps * 16 + len(dropped)
+    rows = [row for row in kept.metrics.rows() if row["phase"] == "train"]
+    assert 0 < max(row["lag/max"] for row in rows) <= bound
+    for shard, row in zip(kept.experience.shards(), rows, strict=True):
+        of_one = [{int(v) for t in e.turns for v in t.versions} for e in kept.experience.read(shard) if e.valid]
+        assert {len(versions) for versions in of_one} == {1}
+        assert min(v for versions in of_one for v in versions) >= row["step"] - 1 - bound
+    assert result.steps == steps
+
+
+@pytest.mark.slow
 def test_chaos_a_server_dies_and_comes_back_under_outposts(cluster: Any) -> None:
     def script(heard: Heard) -> Said:
         if heard.number % 10 == 3:
@@ -176,7 +210,6 @@ def test_chaos_a_server_dies_and_comes_back_under_outposts(cluster: Any) -> None
     [
         ({"recipe": "spiral"}, "acquires by SelfPlay, whose games are played in this process"),
         ({"recipe": "alphazero"}, "acquires by SearchPlay"),
-        ({"staleness": 2}, "--staleness 2 do not go together"),
         ({"engine": "vllm"}, "--engine vllm do not go together"),
         ({"executor": "rays"}, "Unknown executor 'rays'. Did you mean 'ray'"),
         ({"executor": "ray?cpu=1"}, "Did you mean 'cpus'"),
