@@ -23,7 +23,7 @@ from palaestra.envs.errors import ContractError, UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.arguments import common_arguments, placeholder
 from palaestra.evolution.updating.batching import Batch, Rows
-from palaestra.evolution.updating.driver import Driver, Part, Taken
+from palaestra.evolution.updating.driver import Driver, Part, Taken, means
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.recorded_trainer import RecordedGRPOTrainer
 from palaestra.evolution.updating.updater import Beginning, Trainable
@@ -252,7 +252,7 @@ class Climber:
         """
         measured = self.driver.figures()
         return {
-            **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
+            **means(taken),
             "entropy": measured.get("entropy", 0.0),
             "kl": measured.get("kl", 0.0),
             "clip_low": measured.get("clip_ratio/low_mean", 0.0),

@@ -19,7 +19,7 @@ from palaestra.agents.episode import Episode
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, Inputs, Rows, assemble
-from palaestra.evolution.updating.driver import Driver, Part, Taken
+from palaestra.evolution.updating.driver import Driver, Part, Taken, means
 from palaestra.evolution.updating.peers import refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.row_trainer import Figures, row_driver
@@ -143,7 +143,7 @@ class ContrastUpdater:
                     for some in np.array_split(order, -(-len(order) // self.method.batch_examples)):
                         taken.append(driver.take(self._parts(batch, found, some, reference, draw)))
             metrics = {
-                **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
+                **means(taken),
                 **driver.figures(),
                 **found.figures,
                 "examples": float(len(found.members)),

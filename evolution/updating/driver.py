@@ -30,7 +30,7 @@ from palaestra.evolution.updating.updater import Beginning, Trainable
 from palaestra.evolution.updating.zero import Zero
 from transformers import PreTrainedModel, PrinterCallback
 
-__all__ = ["Driver", "Part", "Piece", "Taken"]
+__all__ = ["Driver", "Part", "Piece", "Taken", "means"]
 
 # What a trainer sets on a model itself; see the module.
 _WORN = ("forward", "_original_forward", "_is_accelerate_prepared")
@@ -77,6 +77,11 @@ class Taken(NamedTuple):
     loss: float
     grad_norm: float
     learning_rate: float
+
+
+def means(taken: Sequence[Taken]) -> dict[str, float]:
+    """Return the mean of each figure over the optimiser steps of an update; zeros for one that took none."""
+    return {name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields}
 
 
 class Driver:

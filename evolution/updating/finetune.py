@@ -15,7 +15,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.arguments import common_arguments, placeholder
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
-from palaestra.evolution.updating.driver import Driver, Part, Taken
+from palaestra.evolution.updating.driver import Driver, Part, Taken, means
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.updater import Beginning, Trainable
 from palaestra.evolution.updating.weights import Snapshot
@@ -117,7 +117,7 @@ class FinetuneUpdater:
                 taken = [driver.take(parts) for parts in self.schedule(batch)]
             measured = driver.figures()
             metrics = {
-                **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
+                **means(taken),
                 "entropy": measured.get("entropy", 0.0),
                 "accuracy": measured.get("mean_token_accuracy", 0.0),
                 "rows": float(len(batch.ids)),

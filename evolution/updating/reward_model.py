@@ -20,7 +20,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import held_out
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
-from palaestra.evolution.updating.driver import Taken
+from palaestra.evolution.updating.driver import means
 from palaestra.evolution.updating.pairs import EveryPair, Pair, Pairs
 from palaestra.evolution.updating.peers import refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
@@ -110,7 +110,7 @@ class RewardModelUpdater:
         self._steps += 1
         self.policy.version += 1
         return {
-            **{name: float(np.mean([getattr(t, name) for t in taken])) if taken else 0.0 for name in Taken._fields},
+            **means(taken),
             **({"accuracy": float((scores[tested[:, 0]] > scores[tested[:, 1]]).mean())} if len(tested) else {}),
             "pairs": float(len(learned)),
             "pairs_kept_back": float(len(tested)),
