@@ -1,14 +1,16 @@
-"""Write the README's figures from the results that are kept, so that none is typed by hand.
+"""Write the figures of the README and of the methods' pages from the results kept, so that none is typed by hand.
 
 python benchmarks/figures.py
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- figures: python benchmarks/figures.py -->", "<!-- end of figures -->"
+MINIATURE = re.compile(r"(<!-- miniature: ([\w-]+) -->)\n.*?(<!-- end of miniature -->)", re.DOTALL)
 
 
 def result(name: str) -> dict[str, Any]:
@@ -200,12 +202,34 @@ def reproductions() -> list[tuple[str, str, str]]:
     ]
 
 
+def miniature(name: str) -> str:
+    """Return what became of a miniature's claims, for the page of its method."""
+    path = ROOT / "benchmarks" / "reproductions" / f"{name}.json"
+    if not path.exists():
+        return f"**In miniature.** Not measured yet: `palaestra reproduce {name}`."
+    kept = json.loads(path.read_text())
+    lines = [f"**In miniature.** `{kept['command']}`, {kept['seeds']} seeds; the inequality was stated beforehand:", ""]
+    lines += ["| claim | figure (95 % over seeds) | holds |", "|---|---|---|"]
+    for finding in kept["findings"]:
+        value, low, high = (finding["estimate"][part] for part in ("value", "low", "high"))
+        words = f"{finding['claim']}: {finding['inequality']}".replace("|", "\\|")
+        lines.append(f"| {words} | {value:.3f} ({low:.3f} to {high:.3f}) | {'yes' if finding['holds'] else 'no'} |")
+    return "\n".join(lines)
+
+
+def with_miniatures(page: str) -> str:
+    """Return a page with the figures of the miniatures that it names."""
+    return MINIATURE.sub(lambda found: f"{found[1]}\n{miniature(found[2])}\n{found[3]}", page)
+
+
 def main() -> None:
-    """Put the table into the README."""
+    """Put the figures into the README and the pages."""
     readme = ROOT / "README.md"
     before, _, rest = readme.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     readme.write_text(f"{before}{BEGIN}\n{figures()}\n{END}{after}")
+    for page in sorted((ROOT / "docs" / "methods").glob("*.md")):
+        page.write_text(with_miniatures(page.read_text()))
 
 
 if __name__ == "__main__":

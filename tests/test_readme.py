@@ -15,6 +15,17 @@ def test_the_figures_are_those_of_the_kept_results() -> None:
     assert done.stdout.strip() in README, "run python benchmarks/figures.py"
 
 
+def test_the_figures_of_the_methods_are_those_of_the_kept_results() -> None:
+    command = (
+        "import sys; sys.path.insert(0, 'benchmarks'); import figures; from pathlib import Path\n"
+        "pages = {page.name: page.read_text() for page in Path('docs/methods').glob('*.md')}\n"
+        "print([name for name, text in pages.items() if figures.with_miniatures(text) != text])"
+    )
+    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", "run python benchmarks/figures.py"
+    assert "<!-- miniature: star -->" in (ROOT / "docs" / "methods" / "star.md").read_text()
+
+
 def test_the_python_examples_run() -> None:
     judging, playing = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     done = subprocess.run([sys.executable, "-c", playing], check=True, capture_output=True, text=True)
