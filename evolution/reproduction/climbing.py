@@ -43,6 +43,29 @@ _CURRICULUM = Miniature(
     ),
 )
 
+_HALF = {"acquire.groups": 16}
+_REPLAY = Miniature(
+    "replay",
+    ("replay",),
+    (
+        Arm(
+            "replay",
+            "replay",
+            _ENV,
+            _NEWBORN,
+            settings=_OFTEN | _HALF | {"acquire.fresh.groups": 16},
+            quick=_OFTEN_QUICK,
+        ),
+        Arm("grpo", "grpo", _ENV, _NEWBORN, settings=_OFTEN | _HALF, quick=_OFTEN_QUICK),
+    ),
+    (
+        Claim(
+            "with as many old groups as new ones 85 % is reached with fewer episodes than with the new ones alone",
+            Fewer("replay", "grpo", 0.85),
+        ),
+    ),
+)
+
 _KUHN = "kuhn_poker?explain=false"
 _SPIRAL = Miniature(
     "spiral",
@@ -93,4 +116,4 @@ _ALPHAZERO = Miniature(
     ),
 )
 
-MINIATURES = (_GRPO, _CURRICULUM, _SPIRAL, _ALPHAZERO)
+MINIATURES = (_GRPO, _CURRICULUM, _REPLAY, _SPIRAL, _ALPHAZERO)
