@@ -12,6 +12,7 @@ from palaestra.envs.audit.corpus import (
     exhaust,
     forge_endings,
     forge_values,
+    graphs,
     honest,
     hostile,
     informed,
@@ -68,6 +69,7 @@ CORPORA: Mapping[str, Callable[[], tuple[Case, ...]]] = MappingProxyType(
         "code": _code,
         "math": lambda: equality.CASES,
         "extraction": lambda: hostile.CASES,
+        "graph": lambda: graphs.CASES,
         "gold": golden_programs,
     }
 )
