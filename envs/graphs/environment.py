@@ -114,7 +114,7 @@ class _Writer:
         nodes = self.nodes or int(generator.integers(_FROM, _TO + 1))
         puzzle = draw_puzzle(generator, problem, nodes, weighted=self.weighted)
         apart = held_out(class_of(puzzle), HELD_OUT_SHARE)
-        # Named anew until the task is on the side of its class: who has learned a graph has not met it under other names.
+        # Named anew until the task is on the side of its class: what is held out is not known by other names.
         possible = find_answer(puzzle) != NO
         while (task := self._written(generator, puzzle, possible)).held_out(HELD_OUT_SHARE) is not apart:
             pass

@@ -14,8 +14,8 @@ __all__ = ["FORMAT", "PROBLEMS", "Puzzle"]
 
 FORMAT = "graph"
 PROBLEMS = ("connectivity", "path", "cycle", "colouring", "matching")
-"""`connectivity`: a way between two nodes, or none. `path`: a shortest one. `cycle`: a cycle, or none. `colouring`: with
-so many colours, or none. `matching`: as many edges as possible, of which no two meet."""
+"""`connectivity`: a way between two nodes, or none. `path`: a shortest one. `cycle`: a cycle, or none. `colouring`:
+with so many colours, or none. `matching`: as many edges as possible, of which no two meet."""
 
 _NODES, _EDGES, _COLOURS = 100, 2_000, 10
 _LABEL = re.compile(r"[A-Za-z0-9]{1,20}")
@@ -86,7 +86,8 @@ class Puzzle:
         if not nodes or len(set(map(str, nodes))) < len(nodes) or not all(map(_is_label, nodes)):
             raise UsageError("nodes are different names of letters and digits")
         rows = [_list({"edge": row}, "edge", 3) for row in _list(given, "edges", _EDGES)]
-        edges, lengths = tuple((row[0], row[1]) for row in rows if len(row) > 1), tuple((*row, 1)[2] for row in rows)
+        edges = tuple((row[0], row[1]) for row in rows if len(row) > 1)
+        lengths = tuple(row[2] if len(row) > 2 else 1 for row in rows)
         known = set(nodes)
         joined = {frozenset(edge) for edge in edges if known.issuperset(map(str, edge))}
         if len(edges) < len(rows) or len(joined) < len(rows) or any(len(edge) < 2 for edge in joined):

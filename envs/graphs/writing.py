@@ -72,7 +72,7 @@ def _question(puzzle: Puzzle) -> str:
             return f"Find a cycle. Reply with its nodes in order, each once, {or_no}"
         case "colouring":
             return (
-                f"Colour the nodes with the colours 1 to {puzzle.colours} so that no two that are joined have the same. "
+                f"Colour the nodes with the colours 1 to {puzzle.colours} so that joined nodes have different ones. "
                 f"Reply with a colour for each node, as in `NODE=1, NODE=2`, {or_no}"
             )
     return (

@@ -15,7 +15,7 @@ from palaestra.envs.graphs.drawing import class_of, draw_puzzle, renamed
 from palaestra.envs.graphs.judge import GraphJudge, find_answer
 from palaestra.envs.graphs.puzzle import PROBLEMS, Puzzle
 from palaestra.envs.graphs.writing import ENCODINGS, names_for, write
-from palaestra.envs.task import HELD_OUT_SHARE, Task
+from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status
 
 JUDGE = GraphJudge()
