@@ -7,6 +7,7 @@ from types import MappingProxyType
 from palaestra.envs import catalogue
 from palaestra.envs.audit.case import Aim, Case
 from palaestra.envs.audit.corpus import (
+    crawlers,
     equality,
     escape,
     exhaust,
@@ -70,6 +71,7 @@ CORPORA: Mapping[str, Callable[[], tuple[Case, ...]]] = MappingProxyType(
         "math": lambda: equality.CASES,
         "extraction": lambda: hostile.CASES,
         "graph": lambda: graphs.CASES,
+        "crawl": lambda: crawlers.CASES,
         "gold": golden_programs,
     }
 )

@@ -80,7 +80,7 @@ def _planned(generator: np.random.Generator, template: str, seed: int, level: in
     roles = (*(field.key for field in topic.fields), *_PARTS)
     scheme = "hashed" if level == 3 and generator.random() < 0.5 else str(generator.choice(["plain", "prefixed"]))
     prefix = _WORDS[int(generator.integers(len(_WORDS)))].lower()
-    hashed = [f"{chr(97 + int(n) % 26)}{int(n):04x}" for n in generator.permutation(60_000)[: len(roles)]]
+    hashed = [f"{chr(97 + int(n) % 26)}{int(n):04x}" for n in generator.permutation(4_096)[: len(roles)]]
     named = {"plain": list(roles), "prefixed": [f"{prefix}-{role}" for role in roles], "hashed": hashed}[scheme]
     aside = _ASIDES[int(generator.integers(len(_ASIDES)))] if level == 3 and generator.random() < 0.5 else ""
     style = Style(dict(zip(roles, named, strict=True)), _TAGS[int(generator.integers(len(_TAGS)))], aside)

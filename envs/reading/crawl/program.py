@@ -83,9 +83,15 @@ def _refused(xpath: str) -> str:
 
 
 class Crawlers:
-    """Runs programs on pages, several at a time. Thread-safe; starts when it is first asked."""
+    """Runs programs on pages, several at a time. Thread-safe; starts when it is first asked.
 
-    def __init__(self, workers: int | None = None) -> None:
+    Args:
+        workers: Requests at the same time; None takes one for each processor core.
+        seconds: Wall-clock that a request may take, be it one page or all.
+    """
+
+    def __init__(self, workers: int | None = None, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
         self._sandbox = Sandbox(workers, packages=("lxml",), service=_SERVICE)
         self._places = threading.BoundedSemaphore(self._sandbox.workers)
         self._lock = threading.Lock()
@@ -127,9 +133,9 @@ class Crawlers:
                 session = self._idle.pop() if self._idle else None
             session = session or self._sandbox.session(Limits(memory_mb=_MEMORY_MB))
             try:
-                answer = session.ask(request, _SECONDS)
+                answer = session.ask(request, self._seconds)
             except SessionEndedError as error:
-                raise TooLongError(f"it took more than {_SECONDS:g} s, or too much memory") from error
+                raise TooLongError(f"it took more than {self._seconds:g} s, or too much memory") from error
             except BaseException:
                 session.close()
                 raise
