@@ -4,6 +4,7 @@ import json
 import time
 
 import pytest
+from palaestra.agents.alphabet import build_tokenizer, encode_dialogue
 from palaestra.agents.crawler import CrawlerAgent
 from palaestra.agents.rollout import Assignment, Rollout, play
 from palaestra.agents.scripted import OracleAgent, RandomAgent
@@ -287,3 +288,24 @@ def test_unknown_names_are_refused():
         load_agent("scripted:crawlers")
     with pytest.raises(UsageError, match="Crawl-v0"):
         load_agent("scripted:crawler").enter(make("arithmetic"), make("arithmetic").tasks[0], 0)
+
+
+def test_a_small_policy_can_be_born_to_plain_pages():
+    env = make("crawl?level=1&templates=table,definitions,labels&tries=1&seeds=1&size=60")
+    tokenizer = build_tokenizer(1024, words=env.words)
+    slips = 0
+    for task in env.tasks:
+        observation, _ = env.reset(options={"task": task})
+        (shown,) = env.demonstration(task)
+        ids, spoken = encode_dialogue(tokenizer, [(observation, shown)])
+        assert len(ids) < 200
+        # What introduces a program, the program, and the end.
+        assert sum(spoken) == 3
+        assert env.step(shown)[1] == 1.0
+        if (slip := env.slip(task)) is not None:
+            slips += 1
+            env.reset(options={"task": task})
+            assert env.step(slip[0])[1] == 0.0
+            assert sum(encode_dialogue(tokenizer, [(observation, slip[0])])[1]) == 3
+    assert 20 < slips < 60
+    assert make("crawl?level=2&size=5").words == ()

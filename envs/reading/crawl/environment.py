@@ -13,6 +13,7 @@ from palaestra.envs.reading.crawl.program import Step, TooLongError, refusal, sh
 from palaestra.envs.reading.crawl.shelf import FORMAT, folders, made_up, shared_shelf
 from palaestra.envs.reading.crawl.site import Site, load_site
 from palaestra.envs.reading.crawl.templates import TEMPLATES
+from palaestra.envs.reading.crawl.wording import LABELLED, page_words, program_beside
 from palaestra.envs.task import Json, Task, TaskSet
 from palaestra.envs.text_env import Info, TextEnv
 from palaestra.envs.verdict import Status, Verdict
@@ -147,7 +148,8 @@ class Crawl(TextEnv):
     def _turned(self) -> str:
         """Turn to the next page and show it."""
         self._number += 1
-        self._left, self._kept = self.tries, ()
+        self._left = self.tries
+        self._kept: tuple[str, ...] = ()
         self._last: _Candidate | None = None
         return self._shown()
 
@@ -198,6 +200,28 @@ class Crawl(TextEnv):
         program = [f"xpath: {xpath}" for xpath in site.program]
         pages = site.shown[: self.seeds]
         return tuple("\n".join([*(f"value: {value}" for value in page.values), *program]) for page in pages)
+
+    def demonstration(self, task: Task) -> tuple[str, ...] | None:
+        """Return its solution; what is seen need not be named where there is one reply to one page."""
+        solution = self.solution(task)
+        if solution is None or self.tries * self.seeds > 1:
+            return solution
+        return tuple(reply[reply.index("xpath: ") :] for reply in solution)
+
+    def slip(self, task: Task) -> tuple[str] | None:
+        """Return the program of someone who takes every plain page for a table; None where pages are not that plain."""
+        about = task.metadata
+        if about.get("level") != 1 or about.get("template") not in LABELLED[1:] or self.tries * self.seeds > 1:
+            return None
+        several = shared_shelf().site(task.reference).program[-1].endswith("/a")
+        label = task.prompt.partition(_ASK.partition("{}")[0])[2].partition(" of the ")[0]
+        return (f"xpath: {program_beside(LABELLED[0], label, several=several)}",)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words of plain pages with labels and of programs for them, where all pages are such."""
+        plain = all(task.metadata.get("level") == 1 and task.metadata["template"] in LABELLED for task in self.tasks)
+        return (*_ASK.split("{}"), *page_words()) if plain else ()
 
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw an XPath."""

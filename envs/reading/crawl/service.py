@@ -111,7 +111,9 @@ def _pruned(root: Any, xpath: str) -> Any:
 
 def _ancestor(found: list[Any]) -> Any:
     """Return the lowest node that holds all that was found; None where nothing was, or what has no place."""
-    nodes = [one if etree.iselement(one) else getattr(one, "getparent", lambda: None)() for one in found[:_MOST_VALUES]]
+    nodes: list[Any] = [
+        one if etree.iselement(one) else getattr(one, "getparent", lambda: None)() for one in found[:_MOST_VALUES]
+    ]
     if not nodes or any(node is None for node in nodes):
         return None
     shared = [nodes[0], *nodes[0].iterancestors()]

@@ -71,7 +71,8 @@ def load_site(folder: Path) -> Site:
         site = Site(
             str(given.get("name", folder.name)),
             str(given["field"]),
-            *(tuple(_page(folder, row) for row in given[kind][:_MOST_PAGES]) for kind in ("shown", "unseen")),
+            tuple(_page(folder, row) for row in given["shown"][:_MOST_PAGES]),
+            tuple(_page(folder, row) for row in given["unseen"][:_MOST_PAGES]),
             tuple(map(str, given.get("program", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
