@@ -177,12 +177,21 @@ class Crawl(TextEnv):
             return True
         self.observation += f" You named {_listed(said.values)}. Tries left for this page: {self._left}."
         if came.kept and not refusal((*self._kept, *came.kept, "//*")):
-            self._kept = (*self._kept, *came.kept)
-            self.observation += (
-                " Going back up from there, this part of the page holds what you named. Write a program for it alone:"
-                f"{self._shown()}"
-            )
+            self._step_back((*self._kept, *came.kept))
         return False
+
+    def _step_back(self, kept: tuple[str, ...]) -> None:
+        """Prune the page; XPaths that take too long are not kept, so that no reply can break the world."""
+        before, self._kept = self._kept, kept
+        try:
+            shown = self._shown()
+        except TooLongError:
+            self._kept = before
+            return
+        self.observation += (
+            " Going back up from there, this part of the page holds what you named. Write a program for it alone:"
+            + shown
+        )
 
     def _judged(self, task: Task, reply: str) -> Verdict:
         del task, reply
