@@ -26,11 +26,11 @@ def autocrawler() -> Recipe:
     """
     return Recipe(
         name="autocrawler",
-        acquire=SampleGroups(groups=64, attempts=4, sampling=_SAMPLING),
-        refine=(KeepCorrect(), KeepDistinct(), CapPerTask(2)),
+        acquire=SampleGroups(groups=250, attempts=4, sampling=_SAMPLING),
+        refine=(KeepCorrect(), KeepDistinct(), CapPerTask(4)),
         update=Finetune(start_from="last"),
         evaluate=HeldOut(tasks=200, sampling=_SAMPLING, also=("execution",)),
-        steps=5,
+        steps=4,
         evaluate_every=1,
         checkpoint_every=1,
     )
