@@ -8,7 +8,7 @@
 - `http:MODEL@http://HOST:PORT/v1`, a model on a server that speaks the OpenAI chat protocol; options: `key` (name of
   the environment variable with the key), `concurrency`, `retries`, `connect` and `timeout` (seconds),
   `sampling=server`, `price_in` and `price_out` (of a million tokens), `budget`
-- `scripted:random|oracle|constant?text=...`
+- `scripted:random|oracle|constant?text=...`, and `scripted:crawler` in `palaestra/Crawl-v0`
 - in arenas `search:minimax|mcts|cfr`
 
 Whoever samples takes `stop=TEXT` too, as often as there are stop strings.
@@ -242,8 +242,13 @@ def _scripted(name: str, options: dict[str, str]) -> Agent:
         if "text" not in options:
             raise UsageError("scripted:constant needs what it says: write scripted:constant?text=TEXT.")
         return ConstantAgent(options["text"])
+    if name == "crawler":
+        from palaestra.agents.crawler import CrawlerAgent
+
+        _take(options, "scripted:crawler")
+        return CrawlerAgent()
     agents: dict[str, Agent] = {"random": RandomAgent(), "oracle": OracleAgent()}
     if name not in agents:
-        raise UnknownNameError("scripted agent", name, [*agents, "constant"])
+        raise UnknownNameError("scripted agent", name, [*agents, "constant", "crawler"])
     _take(options, f"scripted:{name}")
     return agents[name]

@@ -82,6 +82,16 @@ _WORLDS = (
         "palaestra.envs.reading.environment:Reading",
         "Find one fact, or a chain, in a long text",
     ),
+    World(
+        "palaestra/Graph-v0",
+        "palaestra.envs.graphs.environment:Graph",
+        "Find ways, cycles, colourings, matchings in a graph",
+    ),
+    World(
+        "palaestra/Crawl-v0",
+        "palaestra.envs.reading.crawl.environment:Crawl",
+        "Write XPaths that extract a field from a site; ?path=FOLDER",
+    ),
     World("palaestra/GuessNumber-v0", "palaestra.envs.puzzle.guess_number:GuessNumber", "Find a secret by bisection"),
     World("palaestra/Question-v0", "palaestra.envs.question:FileQuestions", "Questions from a file, ?path=FILE"),
     World("palaestra/FrozenLake-v0", _TEXT_WORLD, "Cross the ice without falling in", {"env": "FrozenLake-v1"}),

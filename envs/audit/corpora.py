@@ -7,11 +7,13 @@ from types import MappingProxyType
 from palaestra.envs import catalogue
 from palaestra.envs.audit.case import Aim, Case
 from palaestra.envs.audit.corpus import (
+    crawlers,
     equality,
     escape,
     exhaust,
     forge_endings,
     forge_values,
+    graphs,
     honest,
     hostile,
     informed,
@@ -68,6 +70,8 @@ CORPORA: Mapping[str, Callable[[], tuple[Case, ...]]] = MappingProxyType(
         "code": _code,
         "math": lambda: equality.CASES,
         "extraction": lambda: hostile.CASES,
+        "graph": lambda: graphs.CASES,
+        "crawl": lambda: crawlers.CASES,
         "gold": golden_programs,
     }
 )

@@ -45,9 +45,11 @@ class Subject:
 _CODE = "palaestra.envs.audit.ours:BriskCodeJudge"
 _MATH = "palaestra.envs.math.judge:MathJudge"
 _BRISK_MATH = "palaestra.envs.audit.ours:BriskMathJudge"
+_GRAPH = "palaestra.envs.graphs.judge:GraphJudge"
+_CRAWL = "palaestra.envs.reading.crawl.judge:CrawlJudge"
 
 
-def subjects(names: tuple[str, ...] = ("code", "math", "extraction", "gold")) -> Iterator[Subject]:
+def subjects(names: tuple[str, ...] = ("code", "math", "extraction", "graph", "crawl", "gold")) -> Iterator[Subject]:
     """Return our judges with the corpora of these names."""
     for name in names:
         cases = corpus(name)
@@ -55,6 +57,10 @@ def subjects(names: tuple[str, ...] = ("code", "math", "extraction", "gold")) ->
             yield Subject("math judge, equality", _MATH, cases)
         elif name == "extraction":
             yield Subject("math judge, extraction", _BRISK_MATH, cases)
+        elif name == "graph":
+            yield Subject("graph judge", _GRAPH, cases)
+        elif name == "crawl":
+            yield Subject("judge of crawlers", _CRAWL, cases)
         elif name == "code":
             yield Subject("code judge", _CODE, cases)
         else:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 __all__ = ["audit"]
 
-_FORMATS = ("humaneval", "mbpp", "stdio", "calls", "answer")
+_FORMATS = ("humaneval", "mbpp", "stdio", "calls", "answer", "graph", "crawl")
 
 
 def audit(

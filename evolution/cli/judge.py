@@ -66,7 +66,7 @@ def judge(
     ] = None,
     _config: ConfigFile = None,
 ) -> None:
-    """Judge replies to tasks: programs against tests, answers in mathematics against the right ones.
+    """Judge replies to tasks: programs against tests, answers in mathematics, answers about graphs, crawlers of sites.
 
     Every task is judged by its own shape, so a file may mix them. Exit code 1 says that a line was bad or a verdict
     was no reward; all other replies are judged all the same.

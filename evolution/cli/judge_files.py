@@ -10,6 +10,7 @@ from palaestra.envs.errors import BadRowError, UsageError
 from palaestra.envs.math.answers import shown
 from palaestra.envs.sources import Row, question_task, read_rows
 from palaestra.envs.task import Task
+from palaestra.evolution.evaluation.judges import has_own_judge
 from palaestra.evolution.evaluation.judging import Reply
 
 __all__ = ["Report", "read_replies", "read_tasks"]
@@ -53,6 +54,8 @@ def read_tasks(source: str, report: Report) -> dict[str, Task]:
 
 
 def _asks_for_code(row: Row) -> bool:
+    if has_own_judge(row.get("reference")):
+        return False
     given = {field for field in (*_CODE_FIELDS, "answer") if row.get(field) is not None}
     if {"test", "entry_point"} <= given or "test_list" in given or _is_object(row.get("reference")):
         return True

@@ -8,6 +8,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.verifier import Verifier
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.evaluation.calibration import calibration_error, confidence
+from palaestra.evolution.evaluation.executing import execution_figures
 from palaestra.evolution.evaluation.positions import position_figures
 from palaestra.evolution.evaluation.statistics import mean_over_tasks
 from palaestra.evolution.evaluation.voting import Ballot, elected
@@ -17,15 +18,16 @@ from palaestra.evolution.yard import Yard
 
 __all__ = ["Further", "check_further", "measure"]
 
-Further: TypeAlias = Literal["majority", "reranked", "calibration", "positions"]
+Further: TypeAlias = Literal["majority", "reranked", "calibration", "positions", "execution"]
 """`majority@k`: share of tasks on which most of k sampled attempts agree on what is right. `reranked@k`: the same with
 each attempt weighed by how probable the policy itself finds it right, among the 8 largest clusters of equal answers.
 `calibration error`: of greedy replies, see `calibration`; how sure the policy is, is its probability a token.
 `position 1/10` and so on, `position gap`, `sag`: of greedy replies to tasks that say in their metadata where the answer
-lies (`position`, 0 to 1), see `positions`."""
+lies (`position`, 0 to 1), see `positions`. `executed correct` and so on: of greedy episodes in `palaestra/Crawl-v0`,
+see `executing`."""
 
 _CLUSTERS = 8
-_OF_GREEDY: tuple[Further, ...] = ("calibration", "positions")
+_OF_GREEDY: tuple[Further, ...] = ("calibration", "positions", "execution")
 
 
 def check_further(also: Sequence[str], attempts: int) -> None:
@@ -61,6 +63,9 @@ def measure(
             continue
         if name == "positions":
             figures |= position_figures(yard, greedy)
+            continue
+        if name == "execution":
+            figures |= execution_figures(yard, greedy)
             continue
         weights = Verifier(yard.rollout.agent, yard.policy)(valid) if name == "reranked" else np.ones(len(valid))
         weight_of = {id(episode): float(weight) for episode, weight in zip(valid, weights, strict=True)}

@@ -1,23 +1,39 @@
-"""The judges of programs and of answers in mathematics, opened with their processes."""
+"""The judges of programs, of answers in mathematics, and of what names its own judge, opened with their processes."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from threading import BoundedSemaphore
+from types import MappingProxyType
 
-from palaestra.envs.task import Task
+from palaestra.envs.settings import loaded
+from palaestra.envs.task import Json, Task
+from palaestra.envs.verdict import Judge
 from palaestra.evolution.evaluation.judging import Judgement
 
-__all__ = ["Judges", "Needs", "is_code", "open_judges"]
+__all__ = ["Judges", "Needs", "has_own_judge", "is_code", "open_judges"]
+
+# Formats of references that are neither programs nor answers in mathematics.
+_OWN: Mapping[str, str] = MappingProxyType(
+    {
+        "graph": "palaestra.envs.graphs.judge:GraphJudge",
+        "crawl": "palaestra.envs.reading.crawl.judge:CrawlJudge",
+    }
+)
 
 # One program runs and the next is at hand; an interruption waits for no more than these.
 _THREADS_PER_WORKER = 2
 
 
+def has_own_judge(reference: Json) -> bool:
+    """Whether a reference names a judge of its own by its format: graphs, and sites to crawl."""
+    return isinstance(reference, Mapping) and reference.get("format") in _OWN
+
+
 def is_code(task: Task) -> bool:
-    """Whether a program is asked for, rather than an answer."""
-    return isinstance(task.reference, Mapping)
+    """Whether a program in Python is asked for, rather than an answer."""
+    return isinstance(task.reference, Mapping) and not has_own_judge(task.reference)
 
 
 @dataclass(frozen=True)
@@ -73,14 +89,17 @@ def open_judges(needs: Needs) -> Iterator[Judges]:
             math = replace(math, library=stack.enter_context(Library(needs.workers)))
         # The clock of a comparison starts when its turn has come.
         places = BoundedSemaphore(sandbox.workers)
+        own: dict[str, Judge] = {name: loaded(entry_point)() for name, entry_point in _OWN.items()}
 
         def judged(task: Task, reply: str) -> Judgement:
             if is_code(task):
                 report = code.examine(task, reply)
                 return Judgement(report.verdict, report.seconds)
+            reference = task.reference
+            judge = own.get(str(reference.get("format"))) if isinstance(reference, Mapping) else None
             with places:
                 began = time.perf_counter()
-                verdict = math(task, reply)
+                verdict = (judge or math)(task, reply)
                 return Judgement(verdict, time.perf_counter() - began)
 
         yield Judges(judged, _THREADS_PER_WORKER * sandbox.workers)

@@ -187,6 +187,12 @@ _CARDS = (
         "palaestra.evolution.recipes.next:next_",
     ),
     RecipeCard(
+        "autocrawler",
+        "Write crawlers for sites, stepping back up the page where they fail; imitate those that work on unseen pages.",
+        'Huang et al. 2024, "AutoCrawler"',
+        "palaestra.evolution.recipes.autocrawler:autocrawler",
+    ),
+    RecipeCard(
         "absolute-zero",
         "One policy sets itself tasks and solves them; paid where they can be solved, and seldom are.",
         'Zhao et al. 2025, "Absolute Zero"',

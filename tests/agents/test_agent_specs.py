@@ -40,7 +40,7 @@ def test_local_agents(policy, tmp_path):
     [
         ("scriptd:random", "Unknown kind of agent 'scriptd'. Did you mean 'scripted'?"),
         ("random", "Unknown kind of agent 'random'. Known: http, local, nursery, run, scripted, search"),
-        ("scripted:orcale", "Unknown scripted agent 'orcale'. Did you mean 'oracle'?"),
+        ("scripted:orcale", "Unknown scripted agent 'orcale'. Did you mean 'oracle' or 'crawler'?"),
         ("scripted:random?text=a", "Unknown option of scripted:random 'text'"),
         ("scripted:constant?test=a", "Did you mean 'text'?"),
         ("local:x?loar=8", "Unknown option of local 'loar'. Did you mean 'lora'?"),

@@ -4,7 +4,9 @@ import pytest
 from palaestra.envs.audit.audit import audit
 from palaestra.envs.audit.ours import Subject, subjects
 
-SUBJECTS = [subject for name in ("code", "math", "extraction", "gold") for subject in subjects((name,))]
+SUBJECTS = [
+    subject for name in ("code", "math", "extraction", "graph", "crawl", "gold") for subject in subjects((name,))
+]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=[subject.name for subject in SUBJECTS])

@@ -1,0 +1,1 @@
+"""Graphs in words: questions whose answers are certificates, judged with networkx."""
