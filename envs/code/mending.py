@@ -17,6 +17,11 @@ _LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0)
 _INPUTS: Final = (*range(10), -3, 17, 40)
 _TRACES: Final = ("on", "off", "some")
 _ENTRY: Final = "f"
+_NUMBERS: Final = 100
+_BETWEEN: Final = (
+    *("def f(x):", "  # (0) x=", "\n a=x*", "  # (1) a=", "\n return a+", "  # (2) return ", "\nf(", ")=="),
+    "\nreturn a+",
+)
 
 
 class Mend(CodeQuestions):
@@ -61,6 +66,14 @@ class Mend(CodeQuestions):
         super().__init__(tasks, code_judge(credit, _LIMITS), tries=tries, render_mode=render_mode)
         self.trace = trace
         self._traced: dict[str, str] = {}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return numbers of two digits and what stands between numbers, so that a program is a row of some 20 tokens.
+
+        A policy of two layers that reads digits has to put them together first, which takes very many steps.
+        """
+        return (*map(str, range(10, _NUMBERS)), *_BETWEEN)
 
     def begin(self, task: Task) -> str:
         """Show the program, with its trace where there shall be one."""

@@ -97,4 +97,28 @@ _SELF_REWARDING = Miniature(
     ),
 )
 
-MINIATURES = (_DPO, _KTO, _SPIN, _RLHF, _SELF_REWARDING)
+_CLINIC = "consult?explain=false"
+# Few demonstrations, slowly: cloning must leave something to be learned.
+_CLONE = {"acquire.parts.0.pool": 48, "acquire.parts.1.pool": 48, "acquire.parts.0.tasks": 48}
+_ETO_STAGES = {"acquire.steps": [6, 14], "update.steps": [6, 14], "steps": 20}
+_ETO = Miniature(
+    "eto",
+    ("eto",),
+    (
+        Arm("eto", "eto", _CLINIC, f"nursery:{_CLINIC}", settings=_CLONE | _ETO_STAGES),
+        # As many steps, all of them of cloning, from the same demonstrations.
+        Arm(
+            "cloning",
+            "sft",
+            _CLINIC,
+            f"nursery:{_CLINIC}",
+            settings={"acquire.pool": 48, "acquire.tasks": 48, "steps": 20},
+        ),
+    ),
+    (
+        Claim("contrast of failed and successful trajectories adds to cloning", gain("eto", 1)),
+        Claim("it ends above as many steps of cloning alone", Minus(Measured("eto"), Measured("cloning"))),
+    ),
+)
+
+MINIATURES = (_DPO, _KTO, _SPIN, _RLHF, _SELF_REWARDING, _ETO)
