@@ -22,14 +22,15 @@ def amie() -> Recipe:
     `--set acquire.trials=0` leaves the critic out.
 
     Not as published: patient and critic are the world's own and not the same language model; only consultations that
-    end with the right condition are learned from.
+    end with the right condition are learned from; each round fine-tunes the base, on its own consultations alone.
     """
     return Recipe(
         name="amie",
-        acquire=WithCritic(SampleGroups(groups=256, attempts=1, sampling=Sampling(max_tokens=32)), trials=2),
+        acquire=WithCritic(SampleGroups(groups=512, attempts=1, sampling=Sampling(max_tokens=32)), trials=2),
         refine=(KeepMended(), KeepCorrect(), ForgetHint()),
-        update=Finetune(start_from="last"),
+        update=Finetune(start_from="base", epochs=3),
         evaluate=HeldOut(sampling=Sampling(max_tokens=32)),
-        steps=8,
-        evaluate_every=2,
+        steps=3,
+        evaluate_every=1,
+        checkpoint_every=1,
     )

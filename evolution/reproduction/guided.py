@@ -107,15 +107,20 @@ _IN2 = Miniature(
 )
 
 _CLINIC = "consult?explain=false"
-_AMIE_QUICK = {"acquire.sample.groups": 128, "steps": 4, "evaluate.tasks": 200}
+# So small a doctor is born in seconds.
+_DOCTOR = (
+    f"nursery:{_CLINIC}&plan.hidden_size=64&plan.intermediate_size=128&plan.positions=256"
+    "&plan.practise_steps=40&plan.settle_steps=60"
+)
+_AMIE_QUICK = {"acquire.sample.groups": 256, "steps": 2, "evaluate.tasks": 200}
 _NO_CRITIC = {"acquire.trials": 0, "acquire.sample.attempts": 3}
 _AMIE = Miniature(
     "amie",
     ("amie",),
     (
-        Arm("amie", "amie", _CLINIC, f"nursery:{_CLINIC}", quick=_AMIE_QUICK),
+        Arm("amie", "amie", _CLINIC, _DOCTOR, quick=_AMIE_QUICK),
         # At least as many consultations, all of them without a critic.
-        Arm("alone", "amie", _CLINIC, f"nursery:{_CLINIC}", settings=_NO_CRITIC, quick=_AMIE_QUICK),
+        Arm("alone", "amie", _CLINIC, _DOCTOR, settings=_NO_CRITIC, quick=_AMIE_QUICK),
     ),
     (
         Claim("simulated dialogues with inner critic and outer loop beat the start", gain("amie")),
