@@ -67,7 +67,7 @@ def consensus(programs: Sequence[Sequence[str | None]], writers: Sequence[Sequen
     Returns:
         All sets of programs that pass the same tests, and at least one.
 
-    Source: Chen et al. 2022, "CodeT: code generation with generated tests", equation 3.
+    Source: Chen et al. 2022, "CodeT: code generation with generated tests".
     """
     tests = {(i, given) for writer in writers for i, given in enumerate(writer) if given is not None}
     agreeing: dict[frozenset[tuple[int, str]], list[int]] = {}

@@ -107,7 +107,7 @@ _IN2 = Miniature(
 )
 
 _CLINIC = "consult?explain=false"
-# So small a doctor is born in seconds.
+# So small that a birth takes seconds.
 _DOCTOR = (
     f"nursery:{_CLINIC}&plan.hidden_size=64&plan.intermediate_size=128&plan.positions=256"
     "&plan.practise_steps=40&plan.settle_steps=60"

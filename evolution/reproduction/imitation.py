@@ -90,7 +90,7 @@ _LMSI = Miniature(
 )
 
 _CODE, _PROGRAMMER = "synthesis", "nursery:synthesis"
-_CODET_QUICK = {"acquire.groups": 60, "evaluate.tasks": 150}
+_CODET_QUICK = {"acquire.groups": 40, "evaluate.tasks": 100, "evaluate.attempts": 4}
 _CODET = Miniature(
     "codet",
     ("codet",),

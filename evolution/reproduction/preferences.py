@@ -97,22 +97,33 @@ _SELF_REWARDING = Miniature(
     ),
 )
 
-_CLINIC = "consult?explain=false"
-# Few demonstrations, slowly: cloning must leave something to be learned.
-_CLONE = {"acquire.parts.0.pool": 48, "acquire.parts.1.pool": 48, "acquire.parts.0.tasks": 48}
-_ETO_STAGES = {"acquire.steps": [6, 14], "update.steps": [6, 14], "steps": 20}
+# The second try follows what the world says of the first, and a failed trajectory is both. The same few demonstrations
+# for both arms: cloning must leave something to be learned.
+_TWICE, _SHOWN = f"{_ENV}?tries=2", 100
+_EXPERT = {f"acquire.parts.{part}.pool": _SHOWN for part in (0, 1)} | {
+    f"acquire.parts.{at}.max_tokens": 8 for at in ("0.sampling", "1.sample.sampling")
+}
+_EXPLORED = {"acquire.parts.1.sample.groups": 32, "evaluate.sampling.max_tokens": 8}
+_CLONED = {"acquire.pool": _SHOWN, "acquire.tasks": 64, "evaluate_every": 10} | {
+    f"{phase}.sampling.max_tokens": 8 for phase in ("acquire", "evaluate")
+}
+_ETO_STAGES = [8, 8]
+_ETO_QUICK = {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES, "steps": sum(_ETO_STAGES)} | {
+    **{"evaluate_every": 8, "evaluate.tasks": 150}
+}
 _ETO = Miniature(
     "eto",
     ("eto",),
     (
-        Arm("eto", "eto", _CLINIC, f"nursery:{_CLINIC}", settings=_CLONE | _ETO_STAGES),
-        # As many steps, all of them of cloning, from the same demonstrations.
+        Arm("eto", "eto", _TWICE, _NEWBORN, settings=_EXPERT | _EXPLORED, quick=_ETO_QUICK),
+        # As many steps, all of them of cloning.
         Arm(
             "cloning",
             "sft",
-            _CLINIC,
-            f"nursery:{_CLINIC}",
-            settings={"acquire.pool": 48, "acquire.tasks": 48, "steps": 20},
+            _TWICE,
+            _NEWBORN,
+            settings=_CLONED | {"steps": 40},
+            quick={"steps": 16, "evaluate_every": 8, "evaluate.tasks": 150},
         ),
     ),
     (
