@@ -1,10 +1,10 @@
 """Consultations: a patient hides a condition and answers questions; the agent asks, then names it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 from palaestra.envs.errors import UsageError
@@ -214,14 +214,18 @@ def _book() -> str:
     )
 
 
+def _hidden(task: Task) -> Mapping[str, Any]:
+    """Return what a patient knows: the value of each aspect, and which of them is told at once."""
+    return cast(Mapping[str, Any], task.reference)
+
+
 def _aspects(task: Task) -> tuple[int, ...]:
-    reference: dict[str, list[int]] = task.reference  # type: ignore[assignment]
-    return tuple(reference["aspects"])
+    return tuple(_hidden(task)["aspects"])
 
 
 def _unsaid(task: Task) -> list[int]:
     """Return the aspects that the patient did not open with."""
-    return [i for i in range(len(_ASPECTS)) if i != task.reference["said"]]  # type: ignore[index, call-overload]
+    return [i for i in range(len(_ASPECTS)) if i != _hidden(task)["said"]]
 
 
 def _reply(task: Task, question: str) -> str:

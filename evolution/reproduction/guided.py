@@ -40,8 +40,13 @@ _WEAK_TO_STRONG = Miniature(
     ),
 )
 
-_TRACED, _PLAIN = "mend?trace=on", "mend?trace=off"
-_MENDER = "nursery:mend"
+_PROGRAMS = "mend?highest=5&size=1500"
+_TRACED, _PLAIN = f"{_PROGRAMS}&trace=on", f"{_PROGRAMS}&trace=off"
+# Half of its lessons have a trace, half of them slip. It is born before it does as well without traces as with them.
+_MENDER = (
+    f"nursery:{_PROGRAMS}&plan.hidden_size=64&plan.intermediate_size=256&plan.positions=256"
+    "&plan.careless=0.5&plan.able=0.4&plan.practise_steps=0&plan.settle_steps=60"
+)
 _NEXT = Miniature(
     "next",
     ("next",),
@@ -52,9 +57,9 @@ _NEXT = Miniature(
             _TRACED,
             _MENDER,
             watch=(_PLAIN,),
-            settings={"acquire.attempts": 16, "acquire.sampling.max_tokens": 16, "evaluate.sampling.max_tokens": 16}
+            settings={"acquire.attempts": 16, "acquire.sampling.max_tokens": 12, "evaluate.sampling.max_tokens": 12}
             | {"steps": 4},
-            quick={"acquire.groups": 64, "steps": 2, "evaluate.tasks": 100},
+            quick={"acquire.groups": 48, "acquire.attempts": 8, "steps": 2},
         ),
     ),
     (

@@ -96,8 +96,8 @@ _CODET = Miniature(
     ("codet",),
     (
         Arm("start", "rft", _CODE, _PROGRAMMER, settings={"acquire.groups": 150, "update.epochs": 1}),
-        Arm("good", "codet", _CODE, after="start", quick=_CODET_QUICK),
-        Arm("bad", "codet", _CODE, _PROGRAMMER, quick=_CODET_QUICK),
+        Arm("good", "codet", _CODE, after="start", settings={"evaluate.tasks": 300}, quick=_CODET_QUICK),
+        Arm("bad", "codet", _CODE, _PROGRAMMER, settings={"evaluate.tasks": 300}, quick=_CODET_QUICK),
     ),
     (
         Claim(

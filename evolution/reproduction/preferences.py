@@ -108,9 +108,8 @@ _CLONED = {"acquire.pool": _SHOWN, "acquire.tasks": 64, "evaluate_every": 10} | 
     f"{phase}.sampling.max_tokens": 8 for phase in ("acquire", "evaluate")
 }
 _ETO_STAGES = [8, 8]
-_ETO_QUICK = {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES, "steps": sum(_ETO_STAGES)} | {
-    **{"evaluate_every": 8, "evaluate.tasks": 150}
-}
+_FEW_EVALUATED = {"steps": sum(_ETO_STAGES), "evaluate_every": _ETO_STAGES[0], "evaluate.tasks": 150}
+_ETO_QUICK = _FEW_EVALUATED | {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES}
 _ETO = Miniature(
     "eto",
     ("eto",),
@@ -123,7 +122,7 @@ _ETO = Miniature(
             _TWICE,
             _NEWBORN,
             settings=_CLONED | {"steps": 40},
-            quick={"steps": 16, "evaluate_every": 8, "evaluate.tasks": 150},
+            quick=_FEW_EVALUATED,
         ),
     ),
     (
