@@ -70,10 +70,10 @@ class Consult(TextEnv):
         Dumia
 
     A condition follows from where it is, since when and how it feels, by a book of 36 rows; two of the three alone
-    leave three conditions or four. The patient opens with one of them. A reply that names one condition, and asks nothing, ends
-    the consultation: reward 1 for the right one, less `cost` for each question beyond the two that are needed, and 0
-    for a wrong one. Any other reply is a question, and the patient answers the first thing that it asks about; after
-    `patience` questions the patient leaves, which pays 0.
+    leave three conditions or four. The patient opens with one of them. A reply that names one condition, and asks
+    nothing, ends the consultation: reward 1 for the right one, less `cost` for each question beyond the two that are
+    needed, and 0 for a wrong one. Any other reply is a question, and the patient answers the first thing that it asks
+    about; after `patience` questions the patient leaves, which pays 0.
 
     Args:
         explain: Whether the patient's first words come with the book and what to do. One who was not told it must have
