@@ -256,4 +256,5 @@ def _advice(missing: Sequence[int]) -> str:
     return f"ask {' and '.join(_ASPECTS[i].critic for i in missing)}."
 
 
-_SUBSETS: Final[tuple[tuple[int, ...], ...]] = ((), *((i,) for i in range(3)), *((i, k) for i in range(3) for k in range(i + 1, 3)))
+_SUBSETS: Final[tuple[tuple[int, ...], ...]] = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
+"""What a consultation may have missed."""
