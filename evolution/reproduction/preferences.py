@@ -103,31 +103,31 @@ _TWICE, _SHOWN = f"{_ENV}?tries=2", 100
 _EXPERT = {f"acquire.parts.{part}.pool": _SHOWN for part in (0, 1)} | {
     f"acquire.parts.{at}.max_tokens": 8 for at in ("0.sampling", "1.sample.sampling")
 }
-_EXPLORED = {"acquire.parts.1.sample.groups": 32, "evaluate.sampling.max_tokens": 8}
-_CLONED = {"acquire.pool": _SHOWN, "acquire.tasks": 64, "evaluate_every": 10} | {
+_EXPLORED = {"update.parts.1.epochs": 4, "evaluate.sampling.max_tokens": 8}
+_CLONED = {"acquire.pool": _SHOWN, "acquire.tasks": 64, "evaluate_every": 130} | {
     f"{phase}.sampling.max_tokens": 8 for phase in ("acquire", "evaluate")
 }
 _ETO_STAGES = [8, 8]
-_FEW_EVALUATED = {"steps": sum(_ETO_STAGES), "evaluate_every": _ETO_STAGES[0], "evaluate.tasks": 150}
-_ETO_QUICK = _FEW_EVALUATED | {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES}
+_FEW_EVALUATED = {"evaluate_every": _ETO_STAGES[0], "evaluate.tasks": 150}
+_ETO_QUICK = _FEW_EVALUATED | {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES, "steps": sum(_ETO_STAGES)}
 _ETO = Miniature(
     "eto",
     ("eto",),
     (
         Arm("eto", "eto", _TWICE, _NEWBORN, settings=_EXPERT | _EXPLORED, quick=_ETO_QUICK),
-        # As many steps, all of them of cloning.
+        # As many optimiser steps, all of them of cloning: a step of contrast makes four passes over what is one batch.
         Arm(
             "cloning",
             "sft",
             _TWICE,
             _NEWBORN,
-            settings=_CLONED | {"steps": 40},
-            quick=_FEW_EVALUATED,
+            settings=_CLONED | {"steps": 10 + 4 * 30},
+            quick={"evaluate.tasks": 150, "steps": _ETO_STAGES[0] + 4 * _ETO_STAGES[1]},
         ),
     ),
     (
         Claim("contrast of failed and successful trajectories adds to cloning", gain("eto", 1)),
-        Claim("it ends above as many steps of cloning alone", Minus(Measured("eto"), Measured("cloning"))),
+        Claim("it ends above as many optimiser steps of cloning alone", Minus(Measured("eto"), Measured("cloning"))),
     ),
 )
 
