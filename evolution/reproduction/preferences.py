@@ -108,8 +108,10 @@ _CLONED = {"acquire.pool": _SHOWN, "acquire.tasks": 64, "evaluate_every": 130} |
     f"{phase}.sampling.max_tokens": 8 for phase in ("acquire", "evaluate")
 }
 _ETO_STAGES = [8, 8]
-_FEW_EVALUATED = {"evaluate_every": _ETO_STAGES[0], "evaluate.tasks": 150}
-_ETO_QUICK = _FEW_EVALUATED | {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES, "steps": sum(_ETO_STAGES)}
+_ETO_QUICK = {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES, "steps": sum(_ETO_STAGES)} | {
+    "evaluate_every": _ETO_STAGES[0],
+    "evaluate.tasks": 150,
+}
 _ETO = Miniature(
     "eto",
     ("eto",),
