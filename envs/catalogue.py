@@ -93,6 +93,11 @@ _WORLDS = (
         "Write XPaths that extract a field from a site; ?path=FOLDER",
     ),
     World("palaestra/GuessNumber-v0", "palaestra.envs.puzzle.guess_number:GuessNumber", "Find a secret by bisection"),
+    World(
+        "palaestra/Consult-v0",
+        "palaestra.envs.dialogue.consult:Consult",
+        "Ask a patient, then name what is hidden",
+    ),
     World("palaestra/Question-v0", "palaestra.envs.question:FileQuestions", "Questions from a file, ?path=FILE"),
     World("palaestra/FrozenLake-v0", _TEXT_WORLD, "Cross the ice without falling in", {"env": "FrozenLake-v1"}),
     World("palaestra/Taxi-v0", _TEXT_WORLD, "Fetch a passenger and drop them off", {"env": "Taxi-v4"}),

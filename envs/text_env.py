@@ -146,6 +146,18 @@ class TextEnv(gymnasium.Env[str, str]):
         del task
         return None
 
+    def criticised(self, task: Task, actions: Sequence[str]) -> Task | None:
+        """Return `task` with what a critic says of an attempt at it in the prompt, and an id that ends with `TOLD`.
+
+        The critic may know what is right and does not give it away; None where nobody criticises.
+
+        Args:
+            task: The task that was attempted.
+            actions: What was done, in order.
+        """
+        del task, actions
+        return None
+
     @property
     def explained(self) -> bool:
         """Whether solutions say how they are reached, so that one born to this world learns to explain what it is told.

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from palaestra.envs.code.environment import CodeQuestions, code_judge
 from palaestra.envs.code.tracing import annotated
-from palaestra.envs.errors import UnknownNameError
+from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.sandbox import Limits
 from palaestra.envs.task import Json, Task, TaskSet
 from palaestra.envs.verdict import Verdict
@@ -17,6 +17,12 @@ _LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0)
 _INPUTS: Final = (*range(10), -3, 17, 40)
 _TRACES: Final = ("on", "off", "some")
 _ENTRY: Final = "f"
+_NUMBERS: Final = 100
+_HIGHEST: Final = 9
+_BETWEEN: Final = (
+    *("def f(x):", "  # (0) x=", "\n a=x*", "  # (1) a=", "\n return a+", "  # (2) return ", "\nf(", ")=="),
+    "\nreturn a+",
+)
 
 
 class Mend(CodeQuestions):
@@ -34,7 +40,8 @@ class Mend(CodeQuestions):
 
     Args:
         trace: Whether the program comes with its trace: `"on"`, `"off"`, or for `"some"`, one half of the tasks.
-        size: How many tasks.
+        highest: Largest number in a program, 2 to 9, besides the factor, which is 2 or 3.
+        size: How many tasks; fewer come where fewer programs exist.
         seed: Seed of the tasks.
         tries: How many replies an episode allows; after each, the first failing test is told.
         credit: `"all"` pays where every test passes, `"share"` for the share that passes.
@@ -48,6 +55,7 @@ class Mend(CodeQuestions):
         self,
         *,
         trace: str = "some",
+        highest: int = 9,
         size: int = 2_000,
         seed: int = 0,
         tries: int = 1,
@@ -57,10 +65,18 @@ class Mend(CodeQuestions):
     ) -> None:
         if trace not in _TRACES:
             raise UnknownNameError("trace", trace, _TRACES)
-        tasks = tasks if tasks is not None else mending_tasks(size=size, seed=seed)
+        tasks = tasks if tasks is not None else mending_tasks(highest=highest, size=size, seed=seed)
         super().__init__(tasks, code_judge(credit, _LIMITS), tries=tries, render_mode=render_mode)
         self.trace = trace
         self._traced: dict[str, str] = {}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return numbers of two digits and what stands between numbers, so that a program is a row of some 20 tokens.
+
+        A policy of two layers that reads digits has to put them together first, which takes very many steps.
+        """
+        return (*map(str, range(10, _NUMBERS)), *_BETWEEN)
 
     def begin(self, task: Task) -> str:
         """Show the program, with its trace where there shall be one."""
@@ -93,18 +109,25 @@ class Mend(CodeQuestions):
         return f"return a+{generator.integers(19)}"
 
 
-def mending_tasks(*, size: int = 2_000, seed: int = 0) -> TaskSet:
-    """Make up to `size` programs with a wrong number each; none passes its test as it is."""
-    return TaskSet.generated(_drawn, size=size, seed=seed, name="mending")
+def mending_tasks(*, highest: int = 9, size: int = 2_000, seed: int = 0) -> TaskSet:
+    """Make up to `size` programs with a wrong number each; none passes its test as it is.
+
+    Raises:
+        UsageError: If the largest number is none of 2 to 9.
+    """
+    if not 2 <= highest <= _HIGHEST:
+        raise UsageError(f"highest must be from 2 to {_HIGHEST}, got {highest}.")
+    name = "mending" if highest == _HIGHEST else f"mending-{highest}"
+    return TaskSet.generated(lambda generator: _drawn(generator, highest), size=size, seed=seed, name=name)
 
 
-def _drawn(generator: np.random.Generator) -> Task:
+def _drawn(generator: np.random.Generator, highest: int) -> Task:
     """Draw a program, where it fails, and what it should give."""
     times = int(generator.integers(2, 4))
     while True:
-        x, *right = (int(n) for n in generator.integers(1, 10, size=3))
+        x, *right = (int(n) for n in generator.integers(1, highest + 1, size=3))
         wrong = list(right)
-        wrong[int(generator.integers(2))] = int(generator.integers(1, 10))
+        wrong[int(generator.integers(2))] = int(generator.integers(1, highest + 1))
         # The last line can make up for what is wrong before it, by adding something that is not negative.
         if right != wrong and sum(right) >= wrong[0]:
             break

@@ -1,10 +1,13 @@
 """Find a function from three examples: small enough for a nursery policy, judged by running what it wrote."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from palaestra.envs.code.environment import CodeQuestions, code_judge
 from palaestra.envs.code.functions import synthesis_tasks
 from palaestra.envs.code.program import program_of
-from palaestra.envs.sandbox import Limits
+from palaestra.envs.sandbox import CallJob, Limits, Outcome, Returned
+from palaestra.envs.sandbox.job import Value
 from palaestra.envs.task import Task, TaskSet
 from palaestra.envs.verdict import Verdict
 
@@ -12,6 +15,8 @@ __all__ = ["Synthesis", "whole_program"]
 
 # Functions this small take microseconds; one that does not end shall not hold up a batch.
 _LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0)
+# From where arguments for comparing programs are drawn.
+_DRAWN = (-20, 100)
 _ONE_LINE = """\
 line = {line!r}
 try:
@@ -64,6 +69,18 @@ class Synthesis(CodeQuestions):
         """Make a program of the reply and run it."""
         return super().judgement(task, whole_program(task, reply))
 
+    def inputs(self, generator: np.random.Generator, count: int) -> list[tuple[Value, ...]]:
+        """Draw arguments that programs can be called with; what they should give is nobody's to know."""
+        return [(int(n),) for n in generator.integers(*_DRAWN, size=count)]
+
+    def returned(
+        self, task: Task, replies: Sequence[str], inputs: Sequence[tuple[Value, ...]]
+    ) -> list[tuple[str | None, ...]]:
+        """Run each reply on each input; see `RunsPrograms`."""
+        jobs = [CallJob(whole_program(task, reply), "f", inputs, _LIMITS) for reply in replies]
+        begun = [self.judge.sandbox.submit(job) for job in jobs]
+        return [_texts(future.result(), len(inputs)) for future in begun]
+
     def slip(self, task: Task) -> tuple[str] | None:
         """Return the answer of someone who looks at the first example alone, and sees a sum."""
         reference = task.reference
@@ -76,6 +93,12 @@ class Synthesis(CodeQuestions):
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw one operation with a digit."""
         return f"x{'+-*'[generator.integers(3)]}{generator.integers(1, 10)}"
+
+
+def _texts(outcome: Outcome, count: int) -> tuple[str | None, ...]:
+    """Return what calls gave, as text; None where one gave nothing."""
+    texts = [repr(result.value) if isinstance(result, Returned) else None for result in outcome.results]
+    return (*texts, *(None,) * (count - len(texts)))
 
 
 def whole_program(task: Task, reply: str) -> str:

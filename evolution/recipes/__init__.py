@@ -205,6 +205,18 @@ _CARDS = (
         "palaestra.evolution.recipes.zero:r_zero",
     ),
     RecipeCard(
+        "amie",
+        "Simulated consultations: a critic has each tried again; imitate those that were mended.",
+        'Tu et al. 2024, "Towards conversational diagnostic AI"',
+        "palaestra.evolution.recipes.amie:amie",
+    ),
+    RecipeCard(
+        "codet",
+        "Without labels: imitate the programs that agree with most others and most tests, written alike.",
+        'Chen et al. 2022, "CodeT"',
+        "palaestra.evolution.recipes.codet:codet",
+    ),
+    RecipeCard(
         "curriculum",
         "GRPO on tasks that are solved sometimes, as the last steps have found.",
         'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',

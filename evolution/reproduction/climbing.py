@@ -43,6 +43,68 @@ _CURRICULUM = Miniature(
     ),
 )
 
+_SETTING = "proposer_solver?operations=%2B&explain=false&solvers=8"
+_BOTH_SIDES = "nursery:setandsolve"
+# Three rounds of a dozen steps, each measured at its end.
+_ROUNDS = {"steps": 36, "evaluate_every": 12, "evaluate.tasks.tasks": 300} | {
+    f"{phase}.sampling.max_tokens": 8 for phase in ("acquire", "evaluate", "evaluate.tasks")
+}
+_ROUNDS_QUICK = {"steps": 9, "evaluate_every": 3, "evaluate.tasks.tasks": 150, "evaluate.games": 64}
+
+
+def _solving(arm: str, at: int = -1) -> Measured:
+    return Measured(arm, at=at, env=_ENV)
+
+
+_ABSOLUTE_ZERO = Miniature(
+    "absolute-zero",
+    ("absolute-zero",),
+    (
+        Arm(
+            "absolute-zero",
+            "absolute-zero",
+            _SETTING,
+            _BOTH_SIDES,
+            watch=(_ENV,),
+            settings=_ROUNDS,
+            quick=_ROUNDS_QUICK,
+        ),
+    ),
+    (
+        Claim(
+            "without data the solver improves at held-out sums",
+            Minus(_solving("absolute-zero"), _solving("absolute-zero", 0)),
+        ),
+        Claim("the proposer drifts to middle difficulty", gain("absolute-zero", what="middle")),
+        Claim(
+            "in the third round the solver still improves",
+            Minus(_solving("absolute-zero", 3), _solving("absolute-zero", 2)),
+        ),
+    ),
+)
+
+_ABLE = f"{_BOTH_SIDES}?plan.careless=0.4"
+_R_ZERO = Miniature(
+    "r-zero",
+    ("r-zero",),
+    (
+        Arm("able", "r-zero", _SETTING, _ABLE, watch=(_ENV,), settings=_ROUNDS, quick=_ROUNDS_QUICK),
+        Arm("careless", "r-zero", _SETTING, _BOTH_SIDES, watch=(_ENV,), settings=_ROUNDS, quick=_ROUNDS_QUICK),
+    ),
+    (
+        Claim(
+            "without data or labels a solver that is mostly right improves at held-out sums",
+            Minus(_solving("able"), _solving("able", 0)),
+        ),
+        Claim("its proposer drifts to middle difficulty", gain("able", what="middle")),
+        Claim("in the third round it falls", Minus(_solving("able", 2), _solving("able", 3))),
+        Claim(
+            "one whose commonest answer is wrong gains less",
+            Minus(Minus(_solving("able"), _solving("able", 0)), Minus(_solving("careless"), _solving("careless", 0))),
+        ),
+    ),
+)
+
 _HALF = {"acquire.groups": 16}
 _REPLAY = Miniature(
     "replay",
@@ -116,4 +178,4 @@ _ALPHAZERO = Miniature(
     ),
 )
 
-MINIATURES = (_GRPO, _CURRICULUM, _REPLAY, _SPIRAL, _ALPHAZERO)
+MINIATURES = (_GRPO, _CURRICULUM, _REPLAY, _ABSOLUTE_ZERO, _R_ZERO, _SPIRAL, _ALPHAZERO)

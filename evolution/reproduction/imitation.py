@@ -1,7 +1,7 @@
 """Miniatures of what imitates: the policy's own right replies, those it was told, or those it agrees with itself on."""
 
 from palaestra.evolution.reproduction.miniature import Arm, Claim, Miniature
-from palaestra.evolution.reproduction.readings import Measured, Minus, OnlySolved
+from palaestra.evolution.reproduction.readings import Logged, Measured, Minus, OnlySolved
 
 __all__ = ["MINIATURES", "gain"]
 
@@ -89,6 +89,29 @@ _LMSI = Miniature(
     ),
 )
 
+_CODE, _PROGRAMMER = "synthesis", "nursery:synthesis"
+_CODET_QUICK = {"acquire.groups": 40, "evaluate.tasks": 100, "evaluate.attempts": 4}
+_CODET = Miniature(
+    "codet",
+    ("codet",),
+    (
+        Arm("start", "rft", _CODE, _PROGRAMMER, settings={"acquire.groups": 150, "update.epochs": 1}),
+        Arm("good", "codet", _CODE, after="start", settings={"evaluate.tasks": 300}, quick=_CODET_QUICK),
+        Arm("bad", "codet", _CODE, _PROGRAMMER, settings={"evaluate.tasks": 300}, quick=_CODET_QUICK),
+    ),
+    (
+        Claim(
+            "of the programs that agree more are right than of all that were sampled",
+            Minus(Logged("good", "update/refined_correct"), Logged("good", "correct")),
+        ),
+        Claim("agreement adds to a policy that is mostly right", gain("good", what="pass@1")),
+        Claim(
+            "agreement adds less to one that is not",
+            Minus(gain("good", what="pass@1"), gain("bad", what="pass@1")),
+        ),
+    ),
+)
+
 _MATH_FT = Miniature(
     "math-ft",
     ("math-ft",),
@@ -132,4 +155,21 @@ _STAR = Miniature(
     ),
 )
 
-MINIATURES = (_SFT, _RFT, _REST, _REST_EM, _LMSI, _MATH_FT, _STAR)
+_SITES = "crawl?level=1&templates=table,definitions,labels&tries=1&seeds=1"
+_AUTOCRAWLER = Miniature(
+    "autocrawler",
+    ("autocrawler",),
+    (
+        Arm(
+            "autocrawler",
+            "autocrawler",
+            _SITES,
+            f"nursery:{_SITES}&plan.hidden_size=64&plan.intermediate_size=256&plan.batch=32",
+            settings={"acquire.sampling.max_tokens": 16, "evaluate.sampling.max_tokens": 16},
+            quick={"acquire.groups": 100, "steps": 2},
+        ),
+    ),
+    (Claim("imitating its own crawlers that worked on one page and one reply adds", gain("autocrawler")),),
+)
+
+MINIATURES = (_SFT, _RFT, _REST, _REST_EM, _LMSI, _CODET, _MATH_FT, _STAR, _AUTOCRAWLER)

@@ -36,6 +36,7 @@ class Arm:
         env: Spec of the environment.
         policy: Spec of the policy; nothing where the arm goes on from another.
         after: Name of an earlier arm, at whose end (of the same seed) this one begins.
+        watch: Specs of environments that are measured too, and not learned in.
         settings: Options of the recipe by dotted path, the number of steps among them.
         quick: The same over `settings`, in the quick profile.
     """
@@ -45,6 +46,7 @@ class Arm:
     env: str
     policy: str = ""
     after: str = ""
+    watch: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
     quick: Mapping[str, object] = field(default_factory=lambda: _NOTHING)
 

@@ -97,4 +97,40 @@ _SELF_REWARDING = Miniature(
     ),
 )
 
-MINIATURES = (_DPO, _KTO, _SPIN, _RLHF, _SELF_REWARDING)
+# The second try follows what the world says of the first, and a failed trajectory is both. The same few demonstrations
+# for both arms: cloning must leave something to be learned.
+_TWICE, _SHOWN = f"{_ENV}?tries=2", 100
+_EXPERT = {f"acquire.parts.{part}.pool": _SHOWN for part in (0, 1)} | {
+    f"acquire.parts.{at}.max_tokens": 8 for at in ("0.sampling", "1.sample.sampling")
+}
+_EXPLORED = {"update.parts.1.epochs": 4, "evaluate.sampling.max_tokens": 8}
+_CLONED = {"acquire.pool": _SHOWN, "acquire.tasks": 64, "evaluate_every": 130} | {
+    f"{phase}.sampling.max_tokens": 8 for phase in ("acquire", "evaluate")
+}
+_ETO_STAGES = [8, 8]
+_ETO_QUICK = {"acquire.steps": _ETO_STAGES, "update.steps": _ETO_STAGES, "steps": sum(_ETO_STAGES)} | {
+    "evaluate_every": _ETO_STAGES[0],
+    "evaluate.tasks": 150,
+}
+_ETO = Miniature(
+    "eto",
+    ("eto",),
+    (
+        Arm("eto", "eto", _TWICE, _NEWBORN, settings=_EXPERT | _EXPLORED, quick=_ETO_QUICK),
+        # As many optimiser steps, all of them of cloning: a step of contrast makes four passes over what is one batch.
+        Arm(
+            "cloning",
+            "sft",
+            _TWICE,
+            _NEWBORN,
+            settings=_CLONED | {"steps": 10 + 4 * 30},
+            quick={"evaluate.tasks": 150, "steps": _ETO_STAGES[0] + 4 * _ETO_STAGES[1]},
+        ),
+    ),
+    (
+        Claim("contrast of failed and successful trajectories adds to cloning", gain("eto", 1)),
+        Claim("it ends above as many optimiser steps of cloning alone", Minus(Measured("eto"), Measured("cloning"))),
+    ),
+)
+
+MINIATURES = (_DPO, _KTO, _SPIN, _RLHF, _SELF_REWARDING, _ETO)

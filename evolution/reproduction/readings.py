@@ -8,9 +8,10 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.evaluation.record import Score
+from palaestra.evolution.evaluation.statistics import gap_recovered
 from palaestra.evolution.reproduction.lived import Lived
 
-__all__ = ["Arms", "Fewer", "Logged", "Measured", "Minus", "OnlySolved", "Reading"]
+__all__ = ["Arms", "Fewer", "Logged", "Measured", "Minus", "Negative", "OnlySolved", "Reading", "Recovered"]
 
 Arms: TypeAlias = Mapping[str, Lived]
 """The arms of one seed, by name."""
@@ -42,12 +43,14 @@ class Measured:
         what: `accuracy`, `pass@K`, or the name of a further figure, such as `majority@16`.
         at: Which evaluation: 0 is the one before learning, 1 the next, -1 the last.
         measure: Which score, by its `measure`; nothing is the first.
+        env: Of which environment, by its spec; nothing is any.
     """
 
     arm: str
     what: str = "accuracy"
     at: int = -1
     measure: str = ""
+    env: str = ""
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -66,21 +69,24 @@ class Measured:
 
     def by_task(self, lived: Arms) -> dict[str, float] | None:
         """See `Reading`."""
-        if self.what != "accuracy":
+        first = lived[self.arm].evaluations[self.at].scores[0]
+        if self.what != "accuracy" or self._score(lived[self.arm]) is not first:
             return None
         return {task: float(right) for task, right in lived[self.arm].solved[self.at].items()} or None
 
     def _score(self, arm: Lived) -> Score:
         scores = arm.evaluations[self.at].scores
-        found = [score for score in scores if self.measure in ("", score.measure)]
+        found = [s for s in scores if self.measure in ("", s.measure) and self.env in ("", s.env)]
         if not found:
-            known = ", ".join(repr(score.measure) for score in scores)
-            raise UsageError(f"The arm {self.arm!r} has no score named {self.measure!r}; it has {known}.")
+            known = ", ".join(f"{score.measure!r} in {score.env}" for score in scores)
+            wanted = f"named {self.measure!r}" + (f" in {self.env}" if self.env else "")
+            raise UsageError(f"The arm {self.arm!r} has no score {wanted}; it has {known}.")
         return found[0]
 
     def __str__(self) -> str:
         when = {0: "at the start", -1: "at the end"}.get(self.at, f"at evaluation {self.at}")
-        return f"{self.what}{f' ({self.measure})' if self.measure else ''} of {self.arm} {when}"
+        where = ", ".join(name for name in (self.measure, self.env) if name)
+        return f"{self.what}{f' ({where})' if where else ''} of {self.arm} {when}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +199,67 @@ class Fewer:
 
     def __str__(self) -> str:
         return f"share of episodes that {self.arm} saves on the way to {self.level:.0%}, compared with {self.than}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Share of the gap between a weak teacher and the ceiling that its pupil closes; nothing where there is no gap.
+
+    Attributes:
+        weak: What the teacher can do.
+        taught: What its pupil can do.
+        ceiling: What the same pupil can do that was taught what is right.
+    """
+
+    weak: Reading
+    taught: Reading
+    ceiling: Reading
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """See `Reading`."""
+        return (*self.weak.arms, *self.taught.arms, *self.ceiling.arms)
+
+    def __call__(self, lived: Arms) -> float:
+        """See `Reading`."""
+        weak, taught, ceiling = (one(lived) for one in (self.weak, self.taught, self.ceiling))
+        return gap_recovered(weak, taught, ceiling) if ceiling > weak else math.nan
+
+    def by_task(self, lived: Arms) -> dict[str, float] | None:
+        """Nothing: it is a ratio."""
+        del lived
+        return None
+
+    def __str__(self) -> str:
+        return f"share of the gap between {self.weak} and {self.ceiling} that is closed by {self.taught}"
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A figure with its sign turned, for what shall lie below a number.
+
+    Attributes:
+        of: The figure.
+    """
+
+    of: Reading
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """See `Reading`."""
+        return self.of.arms
+
+    def __call__(self, lived: Arms) -> float:
+        """See `Reading`."""
+        return -self.of(lived)
+
+    def by_task(self, lived: Arms) -> dict[str, float] | None:
+        """See `Reading`."""
+        tasks = self.of.by_task(lived)
+        return None if tasks is None else {task: -figure for task, figure in tasks.items()}
+
+    def __str__(self) -> str:
+        return f"−({self.of})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ def _finish(arm: Arm, profile: Profile, policy: str, seed: int, place: Path, vie
     if not place.exists():
         evolve(
             recipe,
-            objective=Objective(arm.env, (arm.env,)),
+            objective=Objective(arm.env, (arm.env,), watched=arm.watch),
             policy=policy,
             seed=seed,
             directory=place,
@@ -162,7 +162,8 @@ def _finish(arm: Arm, profile: Profile, policy: str, seed: int, place: Path, vie
     if not arm.after:  # else it is the end of the run beside it, wherever both lie
         wanted["policy"] = policy
     other = [name for name, value in wanted.items() if config[name] != value]
-    if other or config["objective"]["ladder"] != [arm.env]:
+    objective = config["objective"]
+    if other or objective["ladder"] != [arm.env] or tuple(objective["watched"]) != arm.watch:
         raise RunError(
             f"{place} holds another experiment: it differs in {', '.join(other or ['env'])}. Remove it, or name "
             "another place by --out."
@@ -173,7 +174,8 @@ def _finish(arm: Arm, profile: Profile, policy: str, seed: int, place: Path, vie
 
 def _command(arm: Arm, profile: Profile, policy: str, seed: int) -> list[str]:
     """Return the command line that makes the same run."""
-    words = ["palaestra", "evolve", arm.recipe, "--env", arm.env, "--policy", policy, "--seed", str(seed)]
+    words = ["palaestra", "evolve", arm.recipe, "--env", arm.env, *(w for env in arm.watch for w in ("--watch", env))]
+    words += ["--policy", policy, "--seed", str(seed)]
     return [*words, *(word for path, value in arm.chosen(profile).items() for word in ("--set", _setting(path, value)))]
 
 
@@ -198,7 +200,7 @@ def _row(arm: Arm, profile: Profile, policy: str, seed: int, lived: Lived) -> Ro
         "seed": seed,
         "command": shlex.join(_command(arm, profile, policy, seed)),
         "evaluations": [
-            {"step": evaluation.step, "measure": score.measure, "accuracy": asdict(score.accuracy)}
+            {"step": evaluation.step, "env": score.env, "measure": score.measure, "accuracy": asdict(score.accuracy)}
             | _further(score.figures)
             for evaluation in lived.evaluations
             for score in evaluation.scores

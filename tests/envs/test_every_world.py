@@ -71,6 +71,7 @@ def test_held_out_tasks_are_never_among_the_others(env: gymnasium.Env[Any, Any])
     train, test = tasks.split(0.2)
     assert len(train) + len(test) == len(tasks)
     assert not {t.fingerprint for t in train} & {t.fingerprint for t in test}
-    # Guessing asks one question of all secrets, and setting a task one of all sums.
+    # Guessing asks one question of all secrets, and setting a task one of all sums; patients hide what differs.
     shared = {t.prompt for t in train} & {t.prompt for t in test}
-    assert shared <= {"Set a task."} or env.spec.id == "palaestra/GuessNumber-v0"  # type: ignore[union-attr]
+    hiding = {"palaestra/GuessNumber-v0", "palaestra/Consult-v0"}
+    assert shared <= {"Set a task."} or env.spec.id in hiding  # type: ignore[union-attr]

@@ -14,20 +14,28 @@ from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.reproduction.catalogue import find_miniatures, miniatures
 from palaestra.evolution.reproduction.lived import Lived
 from palaestra.evolution.reproduction.miniature import FEWEST_SEEDS, Arm, Claim, Miniature, Profile
-from palaestra.evolution.reproduction.readings import Fewer, Logged, Measured, Minus, OnlySolved
+from palaestra.evolution.reproduction.readings import (
+    Fewer,
+    Logged,
+    Measured,
+    Minus,
+    Negative,
+    OnlySolved,
+    Recovered,
+)
 from palaestra.evolution.reproduction.reproduce import _command, decide
 
 
-def score(accuracy: float, measure: str = "held-out accuracy", **figures: float) -> Score:
+def score(accuracy: float, measure: str = "held-out accuracy", env: str = "e", **figures: float) -> Score:
     pass_at_k = {1: Estimate(accuracy / 2, 0, 1)}
-    return Score("e", 4, Estimate(accuracy, 0, 1), pass_at_k, 0.0, {}, 0, 0, 0.0, measure, figures)
+    return Score(env, 4, Estimate(accuracy, 0, 1), pass_at_k, 0.0, {}, 0, 0, 0.0, measure, figures)
 
 
 def lived(*solved: str, steps: tuple[dict[str, object], ...] = ()) -> Lived:
     """Evaluations of the same tasks, a letter each: x is solved; one every second step."""
     tasks = tuple({str(task): letter == "x" for task, letter in enumerate(word)} for word in solved)
     evaluations = tuple(
-        Evaluation(2 * n, n, (score(word.count("x") / len(word), vote=n / 10), score(0.25, "share")))
+        Evaluation(2 * n, n, (score(word.count("x") / len(word), vote=n / 10), score(0.25, "share", "watched")))
         for n, word in enumerate(solved)
     )
     return Lived(evaluations, tasks, steps)
@@ -44,6 +52,11 @@ ARMS = {"one": lived("....", "x...", "xxx."), "two": lived("....", "xx..", "..x.
         (Measured("one", "pass@1"), 0.375),
         (Measured("one", "vote"), 0.2),
         (Measured("one", measure="share"), 0.25),
+        (Measured("one", env="watched"), 0.25),
+        (Negative(Measured("one")), -0.75),
+        # From 0.25 to 0.75, of which the one arm at its second evaluation has closed nothing, and at its last all.
+        (Recovered(Measured("two"), Measured("one", at=1), Measured("one")), 0.0),
+        (Recovered(Measured("two"), Measured("one"), Measured("one")), 1.0),
         (Minus(Measured("one"), Measured("two")), 0.5),
         # The two solved the first two tasks on its way, and the third at the end.
         (OnlySolved("one", "two"), 0.0),
@@ -58,8 +71,15 @@ def test_what_is_not_there_is_no_figure() -> None:
     assert math.isnan(Measured("one", "pass@8")(ARMS))
     assert math.isnan(Measured("one", "other")(ARMS))
     assert math.isnan(Logged("one", "loss")(ARMS))
-    with pytest.raises(UsageError, match="'held-out accuracy', 'share'"):
+    assert math.isnan(Recovered(Measured("one"), Measured("two"), Measured("one"))(ARMS)), "there is no gap"
+    with pytest.raises(UsageError, match="'held-out accuracy' in e, 'share' in watched"):
         Measured("one", measure="exploitability")(ARMS)
+    with pytest.raises(UsageError, match="in elsewhere"):
+        Measured("one", env="elsewhere")(ARMS)
+    # Tasks are known of the environment that was learned in alone.
+    assert Measured("one", env="e").by_task(ARMS) == Measured("one").by_task(ARMS) is not None
+    assert Measured("one", env="watched").by_task(ARMS) is None
+    assert Negative(Measured("one")).by_task(ARMS) == {"0": -1.0, "1": -1.0, "2": -1.0, "3": 0.0}
 
 
 def test_tasks_that_one_alone_solves() -> None:
@@ -136,6 +156,10 @@ def test_miniatures_are_found_by_name_and_recipe() -> None:
         find_miniatures(["rest-me"])
 
 
+def _words(arm: Arm, profile: Profile) -> list[str]:
+    return _command(arm, profile, arm.learner(profile, dict.fromkeys(["sft", "start"], "x")), 0)
+
+
 @pytest.mark.parametrize("one", miniatures(), ids=lambda one: one.name)
 def test_every_miniature_can_begin(one: Miniature) -> None:
     assert one.seeds >= FEWEST_SEEDS
@@ -144,8 +168,10 @@ def test_every_miniature_can_begin(one: Miniature) -> None:
         for profile in Profile:
             recipe = find_recipe(arm.recipe, arm.chosen(profile))
             recipe.acquire.require(arm.env)
-            Objective("x", (arm.env,))
+            evaluated = Objective("x", (arm.env,), watched=arm.watch).evaluated
+            assert len(evaluated) == 1 + len(arm.watch)
+            assert [word for before, word in pairwise(_words(arm, profile)) if before == "--watch"] == [*arm.watch]
             # The command line that is kept says the same.
-            words = _command(arm, profile, arm.learner(profile, dict.fromkeys(["sft", "start"], "x")), 0)
+            words = _words(arm, profile)
             said = dict(parse_setting(word) for before, word in pairwise(words) if before == "--set")
             assert describe(find_recipe(arm.recipe, said)) == describe(recipe)
