@@ -20,7 +20,11 @@ def tree() -> set[str]:
     files = set()
     for folder, package in FOLDERS.items():
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix == ".py" or path.name == "py.typed":
+            if (
+                path.suffix == ".py"
+                or path.name == "py.typed"
+                or (path.suffix == ".toml" and path.parent.name == "suites")
+            ):
                 files.add(f"{package}/{path.relative_to(ROOT / folder).as_posix()}")
     return files
 

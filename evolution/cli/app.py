@@ -3,6 +3,7 @@
 import typer
 from palaestra.evolution.cli.audit import audit
 from palaestra.evolution.cli.bench import bench
+from palaestra.evolution.cli.bench_suite import suites
 from palaestra.evolution.cli.doctor import doctor
 from palaestra.evolution.cli.evolve import evolve
 from palaestra.evolution.cli.judge import judge
@@ -23,6 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (evolve, reproduce, bench, play, envs, arenas, recipes, judge, audit, plan, doctor):
+for command in (evolve, reproduce, bench, suites, play, envs, arenas, recipes, judge, audit, plan, doctor):
     app.command()(command)
 app.command(cls=SeveralPlayers)(tournament)
