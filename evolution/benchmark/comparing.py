@@ -116,7 +116,7 @@ def _chance(differences: NDArray[np.float64], generator: np.random.Generator) ->
 
     Source: McNemar 1947, "Note on the sampling error of the difference between correlated proportions", in its exact
     form, where tasks are right or wrong; else Fisher's randomisation test, with the plus one of Phipson and Smyth 2010,
-    "Permutation p-values should never be zero".
+    "Permutation p-values should never be zero", and beyond what draws can tell Hoeffding's bound of 1963.
     """
     left = differences[differences != 0]
     if not len(left):
@@ -131,7 +131,11 @@ def _chance(differences: NDArray[np.float64], generator: np.random.Generator) ->
     for _ in range(10):  # in parts, so that thousands of tasks take no gigabytes
         signs = generator.choice(np.array([-1.0, 1.0], np.float32), size=(RESAMPLES // 10, len(left)))
         as_large += int(np.count_nonzero(np.abs(signs @ left) >= seen))
-    return (as_large + 1) / (RESAMPLES + 1), SIGN_FLIP
+    p = (as_large + 1) / (RESAMPLES + 1)
+    if not as_large:
+        # So small a p-value is not seen in so few draws; of signs there is a bound that holds for any number of them.
+        p = min(p, 2.0 * math.exp(-(seen**2) / (2.0 * float(np.square(left).sum()))))
+    return p, SIGN_FLIP
 
 
 def holm(chances: Sequence[float]) -> list[float]:

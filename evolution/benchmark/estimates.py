@@ -103,4 +103,5 @@ def _binomial(made: int, share: float) -> NDArray[np.float64]:
     from scipy.stats import binom
 
     chances: NDArray[np.float64] = np.asarray(binom.pmf(np.arange(made + 1), made, share), np.float64)
-    return chances / chances.sum()
+    chances /= chances.sum()
+    return chances

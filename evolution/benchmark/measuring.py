@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from palaestra.agents.specs import load_agent
 from palaestra.envs.errors import RefusedError, RunError, UsageError
 from palaestra.evolution.benchmark.cache import Cache
 from palaestra.evolution.benchmark.contrasts import CORRECTION, compare_all, overall
-from palaestra.evolution.benchmark.identity import policy_identity
+from palaestra.evolution.benchmark.identity import key_of, policy_identity
 from palaestra.evolution.benchmark.playing import Field, PlayedCell, Ready, play_cell
 from palaestra.evolution.benchmark.result import FORMAT, ResultFolder, has_figures, write_tasks
 from palaestra.evolution.benchmark.suite import Entrant, Suite
@@ -150,14 +151,16 @@ def _cells(
         try:
             if stopped:
                 raise UsageError(stopped)
-            played = play_cell(
-                cache, rollout, ready, field, lambda n, of, where=where: tell(f"{where}: {n:,} of {of:,} episodes")
-            )
+            played = play_cell(cache, rollout, ready, field, partial(_progress, tell, where))
         except UsageError as error:  # one that cannot play here costs the others nothing
             stopped = str(error) if isinstance(error, RefusedError) else stopped
             yield {**names, "refused": str(error)}
         else:
             yield {**names, **_cell(rollout, ready, field, store, played)}
+
+
+def _progress(tell: Tell, where: str, done: int, total: int) -> None:
+    tell(f"{where}: {done:,} of {total:,} episodes")
 
 
 def _cell(rollout: Rollout, ready: Ready, field: Field, store: ExperienceStore, played: PlayedCell) -> dict[str, Any]:
@@ -178,6 +181,7 @@ def _world(rollout: Rollout, field: Field) -> dict[str, Any]:
         "comment": course.comment,
         "split": course.split,
         "tasks": len(field.tasks),
+        "tasks_digest": key_of({"tasks": sorted(field.keys)}),
         "attempts": course.attempts,
         "seeds": list(course.seeds),
         "votes": compares_answers(rollout.env(course.spec)),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from palaestra.agents.agent import Agent
@@ -126,7 +127,7 @@ def play_cell(
             before = len(lived)
             lived |= {(seed, name): episode for name, episode in kept.episodes.items()}
             cost += kept.cost
-            keeper = _Keeper(cell, ready.agent, lambda done, before=before: _tell(progress, before + done, total))
+            keeper = _Keeper(cell, ready.agent, partial(_tell, progress, before, total))
             keeper.begin(len(kept.episodes))
             try:
                 playing.stream((a for a in wanted if a.id not in kept.episodes), keeper.add)
@@ -137,9 +138,9 @@ def play_cell(
     return PlayedCell(tuple(_in_order(ready.entrant, field, lived)), keys, cost, found)
 
 
-def _tell(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
+def _tell(progress: Callable[[int, int], None] | None, before: int, total: int, done: int) -> None:
     if progress:
-        progress(done, total)
+        progress(before + done, total)
 
 
 def _sampling(course: Course, entrant: Entrant) -> Sampling:

@@ -170,9 +170,7 @@ def _course(about: Mapping[str, Any], env: str) -> Course:
     return Course(**(course | sequences))
 
 
-def _judge_all(
-    world: TextEnv, episodes: list[Episode], tasks: Mapping[str, Task], report: Rejudged
-) -> list[Episode]:
+def _judge_all(world: TextEnv, episodes: list[Episode], tasks: Mapping[str, Task], report: Rejudged) -> list[Episode]:
     judged = []
     with Crew(1, STEP_SECONDS) as crew:
         for episode in episodes:

@@ -66,7 +66,7 @@ def _suite(source: str, text: str) -> Suite:
     top = _Table(source, _lines(text), (), values)
     name = top.take("name", _name, Path(source).stem.removeprefix("palaestra:"))
     comment = top.take("comment", _text, "")
-    shared = {key: values[key] for key in _SHARED if key in values}
+    shared: dict[str, Any] = {key: values[key] for key in _SHARED if key in values}
     for key in _SHARED:  # what is wrong is told where it stands, not where it is inherited
         top.take(key, _READERS[key], None)
     entrants = tuple(_entrant(table) for table in top.tables("policies"))
@@ -104,7 +104,8 @@ def _course(table: "_Table", shared: Mapping[str, Any]) -> Course:
 
     def value(key: str, default: T) -> T:
         inherited: T = _READERS[key](shared[key]) if key in shared else default
-        return table.take(key, _READERS[key], inherited)
+        found: T = table.take(key, _READERS[key], inherited)
+        return found
 
     ids = table.take("ids", _texts, ())
     tasks = value("tasks", Course.tasks)

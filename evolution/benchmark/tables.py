@@ -69,7 +69,7 @@ def _cells(about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _scores(about: Mapping[str, Any]) -> Table:
     head = ("environment", "policy", "accuracy (95 %)", "tried anew", "pass", "majority", "reward", "tasks", "invalid")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for cell in _cells(about):
         names = (cell["env"], cell["policy"])
         if not has_figures(cell):
@@ -93,7 +93,7 @@ def _scores(about: Mapping[str, Any]) -> Table:
 
 
 def _overall(about: Mapping[str, Any]) -> Table:
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (row["policy"], _estimate(row["accuracy"]), f"{row['environments']}")
         for row in about["overall"]
         if row["accuracy"] is not None
@@ -103,7 +103,7 @@ def _overall(about: Mapping[str, Any]) -> Table:
 
 def _costs(about: Mapping[str, Any]) -> Table:
     head = ("environment", "policy", "tokens in", "tokens out", "seconds", "tokens/s", "spent", "from the cache")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for cell in _cells(about):
         if cost := cell.get("cost"):
             said = cost["tokens_out"]
@@ -142,7 +142,7 @@ def _of_tag(found: Mapping[str, Any] | None) -> str:
 
 def _comparisons(about: Mapping[str, Any]) -> Table:
     head = ("environment", "policies", "difference (95 %)", "effect (95 %)", "tasks", "p", "corrected", "")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in about["comparisons"]:
         ahead = row["difference"]["value"] >= 0
         a, b = (row["a"], row["b"]) if ahead else (row["b"], row["a"])

@@ -114,7 +114,7 @@ def bench(
 
     Environments named here: accuracy is that of greedy replies, with a 95 % interval; pass@k comes from sampled
     attempts (unbiased, Chen et al. 2021). A suite: every episode is kept and none is played twice, so that the same
-    command goes on after a kill; policies are compared in pairs. Exit code 1 says that some figure of a suite is missing.
+    command goes on after a kill; policies are compared in pairs. Exit code 1 says that a figure of a suite is missing.
     """
     check_writable(json)
     check_writable(markdown, "--markdown")

@@ -190,7 +190,7 @@ def suites(
         found = {name: one}
     write(json, {"suites": [replace(one, source="").as_json() | {"digest": one.digest} for one in found.values()]})
     head = ("suite", "about", "environments", "tasks", "attempts")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (key, s.comment, "\n".join(c.spec for c in s.courses), _each(s, "tasks"), _each(s, "tries"))
         for key, s in found.items()
     ]
