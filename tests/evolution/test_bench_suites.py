@@ -60,7 +60,10 @@ def test_what_a_file_says_is_inherited_and_overridden(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[[environments]]\nspec = "a"\nattempts = "8"', "line 3, environments[1].attempts: '8' came, expected a whole"),
+        (
+            '[[environments]]\nspec = "a"\nattempts = "8"',
+            "line 3, environments[1].attempts: '8' came, expected a whole",
+        ),
         ('[[environments]]\nspec = "a"\natempts = 8', "Did you mean 'attempts'? It stands in {}, line 3"),
         ('[[environments]]\nspec = "a"\n[[environments]]\nname = "b"', "line 3, environments[2]: no 'spec' came"),
         ('x = 1\n[[environments]]\nspec = "a"', "Unknown key 'x'"),
