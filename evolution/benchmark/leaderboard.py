@@ -6,6 +6,7 @@ these are not put side by side. A row is a policy by content: measured again, th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -140,11 +141,13 @@ def board_of(results: Sequence[ResultFolder]) -> Board:
     for one in used:
         _rank_in(one.key, ranked)
     _rank_over_all([column.key for column in used], ranked)
-    return Board(tuple(used), tuple(sorted(ranked, key=_order)), tuple(results), superseded)
+    alone = used[0].key if len(used) == 1 else ""
+    return Board(tuple(used), tuple(sorted(ranked, key=partial(_order, alone))), tuple(results), superseded)
 
 
-def _order(row: Row) -> tuple[float, float, str]:
-    place = row.total or (next(iter(row.places.values())) if len(row.places) == 1 else None)
+def _order(alone: str, row: Row) -> tuple[float, float, str]:
+    """Return what rows are sorted by: their rank over all, or in the column that is alone."""
+    place = row.places.get(alone) if alone else row.total
     return (place.best, -place.accuracy["value"], row.name) if place else (float("inf"), 0.0, row.name)
 
 

@@ -79,6 +79,7 @@ def measure(
     cells: list[dict[str, Any]] = []
     policies: list[dict[str, Any]] = []
     usages: dict[str, Usage] = {}
+    aside = out.with_name(f".{out.name}.superseded")
     with _alone(cache, out), replacing(out) as folder:
         folder.mkdir()
         store = ExperienceStore(folder / "episodes")
@@ -98,8 +99,15 @@ def measure(
         write_json(folder / "result.json", conclude(about, cells))
         tell("writing")
         if out.exists():
-            discard(out)
+            _remove(aside)
+            out.rename(aside)
+    _remove(aside)
     return ResultFolder.open(out), usages
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        discard(folder)
 
 
 def refuse_taken(suite: Suite, out: Path) -> None:

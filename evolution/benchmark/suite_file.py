@@ -35,7 +35,7 @@ def own_suites() -> dict[str, Suite]:
 
 def find_suite(name: str) -> Suite | None:
     """Return the suite that a word names: a file that ends in `.toml`, or one of ours; None for any other word."""
-    if name.endswith(".toml"):
+    if name.endswith(".toml") and "?" not in name:
         return read_suite(Path(name))
     return own_suites().get(name) if _NAME.fullmatch(name) else None
 
