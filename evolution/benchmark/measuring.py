@@ -73,36 +73,51 @@ def measure(
         UsageError: If the suite cannot be measured, or `out` is taken.
         RunError: If another process is at the same.
     """
-    refuse_taken(suite, out)
+    _refuse_taken(suite, out)
     rollout, fields = fields_of(suite)
     agents = {e.name: _loaded(e) for e in suite.entrants if e.spec.partition(":")[0] in _LIGHT}
+    aside = out.with_name(f".{out.name}.superseded")
+    with _alone(cache, out):
+        _remove(aside)
+        with replacing(out) as folder:
+            folder.mkdir()
+            usages = _measure_into(folder, suite, cache, rollout, fields, agents, tell)
+            if out.exists():  # a result of the same suite that was not complete
+                out.rename(aside)
+        _remove(aside)
+    return ResultFolder.open(out), usages
+
+
+def _measure_into(
+    folder: Path,
+    suite: Suite,
+    cache: Cache,
+    rollout: Rollout,
+    fields: Sequence[Field],
+    agents: dict[str, Agent],
+    tell: Tell,
+) -> dict[str, Usage]:
+    """Write all of a result; return what servers were asked."""
     cells: list[dict[str, Any]] = []
     policies: list[dict[str, Any]] = []
     usages: dict[str, Usage] = {}
-    aside = out.with_name(f".{out.name}.superseded")
-    with _alone(cache, out), replacing(out) as folder:
-        folder.mkdir()
-        store = ExperienceStore(folder / "episodes")
-        for entrant in suite.entrants:
-            tell(f"loading {entrant.name}")
-            agent = agents.pop(entrant.name, None) or _loaded(entrant)
-            ready = Ready(entrant, agent, policy_identity(entrant.spec, agent))
-            policies.append(
-                {"name": entrant.name, "spec": entrant.spec, "comment": entrant.comment, "identity": ready.identity}
-            )
-            cells += _cells(cache, rollout, ready, fields, store, tell)
-            if isinstance(agent, Metered):
-                usages[entrant.name] = agent.usage
-            del agent, ready  # before the next one is loaded
-        write_tasks(folder, {field.course.name: field.tasks for field in fields})
-        about = _about(suite) | {"policies": policies, "environments": [_world(rollout, field) for field in fields]}
-        write_json(folder / "result.json", conclude(about, cells))
-        tell("writing")
-        if out.exists():
-            _remove(aside)
-            out.rename(aside)
-    _remove(aside)
-    return ResultFolder.open(out), usages
+    store = ExperienceStore(folder / "episodes")
+    for entrant in suite.entrants:
+        tell(f"loading {entrant.name}")
+        agent = agents.pop(entrant.name, None) or _loaded(entrant)
+        ready = Ready(entrant, agent, policy_identity(entrant.spec, agent))
+        policies.append(
+            {"name": entrant.name, "spec": entrant.spec, "comment": entrant.comment, "identity": ready.identity}
+        )
+        cells += _cells(cache, rollout, ready, fields, store, tell)
+        if isinstance(agent, Metered):
+            usages[entrant.name] = agent.usage
+        del agent, ready  # before the next one is loaded
+    tell("writing")
+    write_tasks(folder, {field.course.name: field.tasks for field in fields})
+    about = _about(suite) | {"policies": policies, "environments": [_world(rollout, field) for field in fields]}
+    write_json(folder / "result.json", conclude(about, cells))
+    return usages
 
 
 def _remove(folder: Path) -> None:
@@ -110,7 +125,7 @@ def _remove(folder: Path) -> None:
         discard(folder)
 
 
-def refuse_taken(suite: Suite, out: Path) -> None:
+def _refuse_taken(suite: Suite, out: Path) -> None:
     """Raise an error if a result cannot be written to a place without losing another."""
     if not out.exists() or (out.is_dir() and next(out.iterdir(), None) is None):
         return

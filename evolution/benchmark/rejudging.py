@@ -32,7 +32,7 @@ from palaestra.evolution.provenance import commit
 __all__ = ["Change", "Rejudged", "rejudge"]
 
 _SHOWN = 10
-# The rest of a life is given by these alone.
+# What a cell says of how it was played; the rest follows from verdicts.
 _WAYS_OF_THE_CELL = ("policy", "env", "shard", "keys", "sampling", "cost")
 
 

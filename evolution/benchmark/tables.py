@@ -164,7 +164,7 @@ def _comparisons(about: Mapping[str, Any]) -> Table:
 def _signed(found: Mapping[str, float], ahead: bool, scale: float, unit: str) -> str:
     value, low, high = (scale * found[key] for key in ("value", "low", "high"))
     if not ahead:
-        value, low, high = -value, -high, -low
+        value, low, high = 0.0 - value, 0.0 - high, 0.0 - low
     digits = 1 if unit else 2
     return f"{value:.{digits}f}{unit} ({low:.{digits}f} to {high:.{digits}f})"
 

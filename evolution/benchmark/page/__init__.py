@@ -121,7 +121,7 @@ def _bar(found: Any) -> str:
 
 def _breaking(text: str) -> str:
     """Let a name break where a spec has its joints."""
-    return escape(text).replace("/", "/<wbr>").replace("?", "?<wbr>").replace("@", "<wbr>@")
+    return escape(text).replace(":", ":<wbr>").replace("/", "/<wbr>").replace("?", "?<wbr>").replace("@", "<wbr>@")
 
 
 def _environments(board: Board) -> str:
