@@ -5,7 +5,7 @@
     KEY/lock                held by the process that plays
 
 Episodes are named by the content of their task and the number of the attempt, so whoever asks for more tasks or more
-attempts finds those that were played. A kill loses the episodes under way and those that ended within the last seconds.
+attempts finds those that were played. A kill loses the episodes under way and those that ended since the last shard.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
