@@ -1,4 +1,7 @@
-"""The wheel holds every module of the tree: a subpackage missing from the list would vanish without a word."""
+"""The wheel holds every module of the tree, and what its pages are made of.
+
+A subpackage missing from the list, or a style or script missing from the package data, would vanish without a word.
+"""
 
 import subprocess
 import sys
@@ -20,7 +23,8 @@ def tree() -> set[str]:
     files = set()
     for folder, package in FOLDERS.items():
         for path in (ROOT / folder).rglob("*"):
-            if path.suffix == ".py" or path.name == "py.typed":
+            ours = path.name == "py.typed" or (path.suffix == ".toml" and path.parent.name == "suites")
+            if ours or path.suffix in (".py", ".css", ".js"):
                 files.add(f"{package}/{path.relative_to(ROOT / folder).as_posix()}")
     return files
 

@@ -59,14 +59,23 @@ class Row:
 
 
 def bench(
-    env: Annotated[list[str], typer.Argument(metavar="ENV...", help="Environments; `palaestra envs` lists them.")],
-    policy: Annotated[
+    context: typer.Context,
+    env: Annotated[
         list[str],
-        typer.Option(
-            metavar="SPEC",
-            help="nursery:SKILL, local:PATH-or-id, http:MODEL@ADDRESS, scripted:random; repeatable.",
+        typer.Argument(
+            metavar="ENV...",
+            help="Environments (`palaestra envs` lists them); or one suite, a TOML file or a name that `palaestra "
+            "suites` lists; or results, with --rejudge.",
         ),
     ],
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SPEC",
+            help="nursery:SKILL, local:PATH-or-id, http:MODEL@ADDRESS, scripted:random; repeatable. A suite may name "
+            "its own, which these replace.",
+        ),
+    ] = None,
     attempts: Annotated[
         int, typer.Option(min=1, help="Sampled attempts a task, for pass@k up to this k; 1 is the greedy one alone.")
     ] = 1,
@@ -75,17 +84,82 @@ def bench(
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one reply.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the tasks, and names all randomness.")] = 0,
     json: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write the rows as JSON; - is standard output.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the rows, or a suite's result, as JSON; - is standard output."),
     ] = None,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a suite's tables as Markdown.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where a suite's result shall lie.", show_default="a new folder under runs/"),
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where episodes of suites are kept.", show_default="the user's cache folder"),
+    ] = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="Play nothing: look for a suite's tasks in what this run learned from. Exit code 3 says that some are "
+            "there; repeatable.",
+        ),
+    ] = None,
+    rejudge: Annotated[
+        bool, typer.Option("--rejudge", help="Play nothing: judge the replies of results again, with today's judges.")
+    ] = False,
     skip_bad_rows: SkipBadRows = False,
     _config: ConfigFile = None,
 ) -> None:
     """Measure policies in environments, on tasks that nothing is ever trained on.
 
-    Accuracy is that of greedy replies, with a 95 % interval; pass@k comes from sampled attempts (unbiased, Chen et
-    al. 2021).
+    Environments named here: accuracy is that of greedy replies, with a 95 % interval; pass@k comes from sampled
+    attempts (unbiased, Chen et al. 2021). A suite: every episode is kept and none is played twice, so that the same
+    command goes on after a kill; policies are compared in pairs. Exit code 1 says that a figure of a suite is missing.
     """
     check_writable(json)
+    check_writable(markdown, "--markdown")
+    from palaestra.evolution.cli import bench_suite as suites
+
+    suite = None if rejudge else suites.named(env)
+    said = [name for name in _SAID if _was_said(context, name)]
+    if rejudge:
+        suites.refuse(said, {"json", "out"}, "--rejudge")
+        suites.rejudge(env, out, json)
+    elif suite is None:
+        suites.refuse(said, _OF_ENVIRONMENTS, "environments that are named on the command line")
+        if not policy:
+            raise UsageError("Who is to be measured? Name at least one policy: --policy nursery:arithmetic.")
+        _bench_environments(env, policy, attempts, tasks, temperature, max_tokens, seed, json, skip_bad_rows)
+    elif against:
+        suites.refuse(said, {"json", "against"}, "--against")
+        suites.check(suite, against, json)
+    else:
+        suites.refuse(said, {"policy", "json", "markdown", "out", "cache"}, "a suite, whose file says it")
+        suites.run(suite, policy or [], out, cache, json, markdown)
+
+
+_OF_ENVIRONMENTS = {"policy", "attempts", "tasks", "temperature", "max_tokens", "seed", "json", "skip_bad_rows"}
+_SAID = (*sorted(_OF_ENVIRONMENTS), "markdown", "out", "cache", "against")
+
+
+def _was_said(context: typer.Context, name: str) -> bool:
+    """Whether an option came from the command line or a configuration file."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name in ("COMMANDLINE", "DEFAULT_MAP")
+
+
+def _bench_environments(
+    env: list[str],
+    policy: list[str],
+    attempts: int,
+    tasks: int,
+    temperature: float,
+    max_tokens: int,
+    seed: int,
+    json: Path | None,
+    skip_bad_rows: bool,
+) -> None:
+    """Give a row for each policy and environment."""
     env = skipping(env, skip_bad_rows)
     build_each(env)
     rows: list[Row] = []

@@ -1,0 +1,125 @@
+"""Keys by content: what is the same is found wherever it lies, and what differs is not."""
+
+import importlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from palaestra.agents.scripted import ConstantAgent, RandomAgent
+from palaestra.envs import catalogue
+from palaestra.envs.math.arithmetic import Arithmetic
+from palaestra.envs.math.environment import Math
+from palaestra.envs.task import Task
+from palaestra.evolution.benchmark import code_version as versions
+from palaestra.evolution.benchmark.cache import Cache, Cost
+from palaestra.evolution.benchmark.code_version import code_version
+from palaestra.evolution.benchmark.identity import key_of, policy_identity, task_key, world_identity
+
+ANYBODY = RandomAgent()
+
+
+def checkpoint(folder: Path, weights: bytes = b"weights") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(weights)
+    (folder / "config.json").write_text("{}")
+    (folder / "loop.json").write_text(str(folder))  # a run's own state, which no model is loaded from
+    return folder
+
+
+def key(spec: str) -> str:
+    return key_of(policy_identity(spec, ANYBODY))
+
+
+def test_a_checkpoint_is_known_by_its_files(tmp_path: Path) -> None:
+    one = checkpoint(tmp_path / "one")
+    other = Path(shutil.copytree(one, tmp_path / "runs" / "checkpoints" / "step-000003"))
+    assert key(f"local:{one}") == key(f"local:{other}") == key(f"run:{tmp_path / 'runs'}@3")
+    (other / "loop.json").write_text("other")
+    assert key(f"local:{one}") == key(f"local:{other}")
+    assert key(f"local:{one}") != key(f"local:{one}?stop=%0A")
+    (other / "model.safetensors").write_bytes(b"others!")
+    assert key(f"local:{one}") != key(f"local:{other}")
+
+
+def test_adapters_are_known_with_their_base(tmp_path: Path) -> None:
+    made = []
+    for name, weights in (("a", b"1"), ("b", b"1"), ("c", b"2")):
+        base = checkpoint(tmp_path / name / "base", weights)
+        adapters = tmp_path / name / "adapters"
+        adapters.mkdir()
+        (adapters / "adapter_model.safetensors").write_bytes(b"adapters")
+        (adapters / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
+        made.append(key(f"local:{adapters}"))
+    assert made[0] == made[1] != made[2]
+
+
+def test_a_served_model_is_its_name_and_address() -> None:
+    spec = "http:m@http://127.0.0.1:8000/v1"
+    assert key(spec) == key(f"{spec}?price_in=1&price_out=2&budget=3&retries=0&timeout=5&key=A")
+    assert len({key(spec), key("http:n@http://127.0.0.1:8000/v1"), key(f"{spec}?sampling=server")}) == 3
+
+
+def test_scripted_agents_are_their_words_and_their_code() -> None:
+    one, other = (policy_identity(f"scripted:constant?text={t}", ConstantAgent(t)) for t in "ab")
+    assert key_of(one) != key_of(other)
+    assert one["code"]["class"] == "palaestra.agents.scripted:ConstantAgent"
+
+
+def test_a_world_is_its_id_its_settings_and_what_its_files_hold(tmp_path: Path) -> None:
+    def of(spec: str) -> str:
+        return key_of(world_identity(spec, catalogue.make(spec)))
+
+    assert of("arithmetic") == of("palaestra/Arithmetic-v0")
+    assert of("arithmetic?digits=1") != of("arithmetic")
+    row = '{"prompt": "1 + 1", "answer": 2}\n'
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.jsonl").write_text(row * (2 if name == "c" else 1))
+    a, b, c = (of(f"Question?path={tmp_path / name}.jsonl") for name in "abc")
+    assert a == b != c
+
+
+def test_a_task_is_all_but_its_name() -> None:
+    task = Task("a", "1 + 1", 2, {"difficulty": 1})
+    assert task_key(task) == task_key(Task("b", "1 + 1", 2, {"difficulty": 1}))
+    assert task_key(task) != task_key(Task("a", "1 + 1", 2, {"difficulty": 2}))
+
+
+def test_the_code_of_a_judge_is_all_that_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "judging_here"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "world.py").write_text("class World:\n    def f(self):\n        import judging_here.rules\n")
+    (package / "rules.py").write_text("LIMIT = 1\n")
+    (package / "other.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    world = importlib.import_module("judging_here.world").World
+    first = code_version(world)["digest"]
+    (package / "other.py").write_text("changed = True\n")
+    assert code_version(world)["digest"] == first
+    # Also what is imported late.
+    (package / "rules.py").write_text("LIMIT = 2\n")
+    assert code_version(world)["digest"] != first
+
+
+def test_our_judges_are_known_down_to_what_runs_elsewhere() -> None:
+    of_math = code_version(Math)
+    assert "math-verify" in str(of_math["packages"]) or "math_verify" in of_math["packages"]
+    source = versions._source("palaestra.envs.sandbox.session")
+    assert source is not None
+    assert any(name.endswith("sandbox.inside.worker") for name in versions._beneath(source))
+    assert code_version(Arithmetic)["digest"] != of_math["digest"]
+
+
+def test_costs_add_up_and_divide() -> None:
+    both = Cost(2.0, 10, 4, 0.5, 1) + Cost(2.0, 10, 4, None, 1)
+    assert (both * 0.5).as_json() == {
+        "seconds": 2.0, "tokens_in": 10.0, "tokens_out": 4.0, "spend": 0.25, "requests": 1.0, "tokens_per_second": 2.0,
+    }  # fmt: skip
+    assert (Cost() + Cost()).spend is None
+
+
+def test_an_empty_cell_is_no_obstacle(tmp_path: Path) -> None:
+    with Cache(tmp_path).cell("ab" * 16, {"what": "x"}) as cell:
+        assert cell.find(["a"]).episodes == {}
+    assert json.loads((tmp_path / "ab" / ("ab" * 16) / "about.json").read_text()) == {"what": "x"}
