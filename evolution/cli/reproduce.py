@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from palaestra.envs.errors import UsageError
+from palaestra.envs.errors import PalaestraError, RunError, UsageError
 from palaestra.evolution.cli.configuration import ConfigFile
 from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, write
 from palaestra.evolution.report.live import LiveView
@@ -60,9 +60,15 @@ def reproduce(
         raise UsageError(f"--out {place} cannot be made: {error.strerror}. Name another place.") from error
     refuse_other_profile(place, profile)
     hush_libraries()
+    failures = dict[str, PalaestraError]()
     try:
         for miniature in chosen:
-            keep(run(miniature, place / "runs", profile, lambda title: LiveView(title=title), seeds), place)
+            try:
+                keep(run(miniature, place / "runs", profile, lambda title: LiveView(title=title), seeds), place)
+            except RunError:  # a place that holds something else: nothing there is to be touched
+                raise
+            except PalaestraError as error:  # hours of others are not lost with it
+                failures[miniature.name] = error
     except (Interrupted, KeyboardInterrupt):
         line = "Interrupted. Nothing committed is lost: the same command goes on where it stood."
         Console(stderr=True).print(line, soft_wrap=True, markup=False, highlight=False)
@@ -73,3 +79,7 @@ def reproduce(
     console = console_for(json)
     console.print(table(found))
     console.print(f"kept in {place}", soft_wrap=True, markup=False, highlight=False)
+    for name, error in failures.items():
+        Console(stderr=True).print(f"{name} has no figure: {error}", soft_wrap=True, markup=False, highlight=False)
+    if failures:
+        raise typer.Exit(1)

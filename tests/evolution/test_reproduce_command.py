@@ -1,6 +1,7 @@
 """`palaestra reproduce` from end to end, with a policy of random weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,16 @@ def reproduce(*arguments: object) -> int:
     with pytest.raises(SystemExit) as end:
         main(["reproduce", *(str(argument) for argument in arguments)])
     return end.value.code or 0  # type: ignore[return-value]
+
+
+def test_one_that_fails_does_not_take_the_others_with_it(
+    tiny: Miniature, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = replace(tiny, name="broken", arms=(replace(tiny.arms[0], policy="local:nowhere"), tiny.arms[1]))
+    monkeypatch.setattr(catalogue, "_MINIATURES", (broken, tiny))
+    assert reproduce("--seeds", 2, "--out", tmp_path / "out") == 1
+    assert "broken has no figure:" in capfd.readouterr().err
+    assert [path.name for path in sorted((tmp_path / "out").glob("*.json"))] == ["tiny.json"]
 
 
 def test_claims_are_decided_kept_and_read_again(
