@@ -65,7 +65,7 @@ def reproduce(
         for miniature in chosen:
             try:
                 keep(run(miniature, place / "runs", profile, lambda title: LiveView(title=title), seeds), place)
-            except RunError:  # a place that holds something else: nothing there is to be touched
+            except (Interrupted, RunError):  # a place that holds something else is not to be touched
                 raise
             except PalaestraError as error:  # hours of others are not lost with it
                 failures[miniature.name] = error
