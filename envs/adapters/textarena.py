@@ -12,7 +12,7 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status, Verdict
 
-__all__ = ["TextArenaWorld", "builder", "has_opponents", "news", "textarena_world"]
+__all__ = ["TextArenaWorld", "asks_elsewhere", "builder", "has_opponents", "news", "textarena_world"]
 
 _EXTRA: Final = "textarena"
 # Seeds go to Python's own generator, which takes any; some games hand them on to NumPy's, which takes these.
@@ -40,12 +40,20 @@ def has_opponents(name: str) -> bool:
     Raises:
         UnknownNameError: If there is no such game.
     """
+    # The package keeps nowhere how many play, but each game for one names the state for one, and no other.
+    return "SinglePlayerState(" not in _source(name)
+
+
+def asks_elsewhere(name: str) -> bool:
+    """Whether a game asks a model on a server, so that its steps may wait."""
+    return "OpenRouter" in _source(name)
+
+
+def _source(name: str) -> str:
     entry_point = _spec(name).entry_point
     module = entry_point.partition(":")[0] if isinstance(entry_point, str) else entry_point.__module__
     found = find_spec(module)
-    source = Path(found.origin).read_text() if found is not None and found.origin else ""
-    # The package keeps nowhere how many play, but each game for one names the state for one, and no other.
-    return "SinglePlayerState(" not in source
+    return Path(found.origin).read_text() if found is not None and found.origin else ""
 
 
 def builder(name: str, settings: dict[str, Any]) -> Callable[[], Any]:
@@ -116,7 +124,7 @@ class TextArenaWorld(ForeignWorld):
 
     def __init__(self, name: str, build: Callable[[], Any], size: int, render_mode: str | None = None) -> None:
         super().__init__(seeds(f"textarena:{name}", size), render_mode=render_mode)
-        self.metadata = {**self.metadata, "instant": True}
+        self.metadata = {**self.metadata, "instant": not asks_elsewhere(name)}
         self._build = build
         self._game = build()
         self._chance = Chance()

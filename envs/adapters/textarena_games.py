@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 from palaestra.envs.adapters.chance import Chance
-from palaestra.envs.adapters.textarena import SEEDS, builder, has_opponents, news
+from palaestra.envs.adapters.textarena import SEEDS, asks_elsewhere, builder, has_opponents, news
 from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.talk import Told
 from palaestra.envs.errors import InfrastructureError, UsageError
@@ -39,6 +39,7 @@ class TextArenaGame(Arena):
         self._game = build()
         seats = self._fewest(name) if players is None else players
         super().__init__(f"textarena:{name}", seats, render_mode=render_mode)
+        self.instant = not asks_elsewhere(name)
         if players is not None:
             self._check(players)
         self._turn = -1

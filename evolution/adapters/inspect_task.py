@@ -57,7 +57,7 @@ def inspect_task(spec: str, *, held_out: bool = True, size: int | None = None, s
 
 
 def _playing(world: TextEnv, seed: int) -> Solver:
-    @solver(name="palaestra_playing")
+    @solver(name="palaestra_playing")  # type: ignore[untyped-decorator]
     def playing() -> Solver:
         async def solve(state: TaskState, generate: Generate) -> TaskState:
             own = derive_seed(seed, "inspect", str(state.sample_id), state.epoch)
@@ -104,7 +104,7 @@ async def _played(world: TextEnv, state: TaskState, generate: Generate, seed: in
     }
 
 
-@scorer(metrics=[mean(), stderr()], name="palaestra_verdict")
+@scorer(metrics=[mean(), stderr()], name="palaestra_verdict")  # type: ignore[untyped-decorator]
 def _our_verdict() -> Scorer:
     async def score(state: TaskState, target: Target) -> Score:
         del target

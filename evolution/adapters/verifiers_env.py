@@ -64,7 +64,7 @@ class PalaestraTaskset(vf.Taskset[PalaestraTask, PalaestraTasksetConfig]):  # ty
 class PalaestraEnvConfig(vf.EnvConfig):  # type: ignore[misc]
     """One agent; it is given no tools and runs no code."""
 
-    agent: vf.AgentConfig = vf.AgentConfig(harness={"id": "null"})
+    agent: vf.AgentConfig = vf.AgentConfig(harness={"id": "null"}, runtime={"type": "subprocess"})
 
 
 class PalaestraEnv(vf.Env[PalaestraEnvConfig]):  # type: ignore[misc]

@@ -19,9 +19,13 @@ pytestmark = [
 
 def evaluated(task, outputs, tmp_path, **more):
     from inspect_ai import eval as run
-    from inspect_ai.model import ModelOutput, get_model
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
 
-    model = get_model("mockllm/model", custom_outputs=[ModelOutput.from_content("mockllm", o) for o in outputs])
+    said = [ModelOutput.from_content("mockllm", text) for text in outputs]
+    for output in said:
+        # What is not told is counted by a tokenizer that inspect_ai downloads.
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    model = get_model("mockllm/model", custom_outputs=said)
     (log,) = run(task, model=model, display="none", log_dir=str(tmp_path), max_samples=1, **more)
     return log
 
