@@ -50,10 +50,15 @@ def asks_elsewhere(name: str) -> bool:
 
 
 def _source(name: str) -> str:
+    """Return the source of a game, which is not imported: some are written for a later Python."""
     entry_point = _spec(name).entry_point
     module = entry_point.partition(":")[0] if isinstance(entry_point, str) else entry_point.__module__
-    found = find_spec(module)
-    return Path(found.origin).read_text() if found is not None and found.origin else ""
+    package, *path = module.split(".")
+    found = find_spec(package)
+    file = Path(found.origin).parent.joinpath(*path).with_suffix(".py") if found and found.origin else Path()
+    if not file.is_file():
+        raise UsageError(f"TextArena names {name} and does not bring it: there is no module {module}.")
+    return file.read_text()
 
 
 def builder(name: str, settings: dict[str, Any]) -> Callable[[], Any]:
@@ -99,13 +104,13 @@ def news(game: Any) -> tuple[int, str]:
 
 def _lines(game: Any, seat: int, messages: Any) -> str:
     """Return messages as TextArena's usual wrapper writes them, without what the seat itself said."""
-    from textarena.core import ObservationType
+    from textarena.core import GAME_ID, ObservationType
 
     names = getattr(game.state, "role_mapping", {})
     said = []
     for who, what, kind in messages or ():
         if not (who == seat and kind is ObservationType.PLAYER_ACTION):
-            said.append(f"[{'GAME' if who < 0 else names.get(who, f'Player {who}')}] {what}")
+            said.append(f"[{'GAME' if who == GAME_ID else names.get(who, f'Player {who}')}] {what}")
     return "\n".join(said)
 
 

@@ -297,6 +297,17 @@ def test_a_game_that_is_lost_by_no_move() -> None:
     assert replies[1][1] < 0.5
 
 
+def test_what_textarena_brings_and_cannot_build_is_said() -> None:
+    with pytest.raises(UsageError, match="does not bring it"):
+        make_arena("textarena:UsedCar-v0-balanced")
+    with pytest.raises(UsageError, match="cannot build GuessWho-v0: .*key"):
+        catalogue.make("textarena:GuessWho-v0")
+    # Its messages name no sender.
+    env = catalogue.make("textarena:Countdown-v0?size=3")
+    assert "Countdown" in env.reset(seed=0)[0]
+    assert env.step("[0]")[4].get("verdict") is None
+
+
 def test_a_game_of_textarena_for_two() -> None:
     arena = make_arena("textarena:TicTacToe-v0")
     api_test(make_arena("textarena:TicTacToe-v0"), num_cycles=20)
