@@ -92,7 +92,7 @@ def gem_world(name: str, *, size: int = 1_000, render_mode: str | None = None, *
         UnknownNameError: If there is no such environment.
         UsageError: If the package is not installed or the environment refuses the settings.
     """
-    with needing(_EXTRA):
+    with needing(_EXTRA, "pip install --no-deps gem-llm==0.1.0"):
         import gem
         from gem.envs.registration import ENV_REGISTRY
     if name not in ENV_REGISTRY:

@@ -102,8 +102,8 @@ def _name(spec: str) -> str:
 
 
 @contextmanager
-def needing(extra: str) -> Iterator[None]:
-    """Say which extra brings a package that cannot be imported.
+def needing(extra: str, then: str = "") -> Iterator[None]:
+    """Say which extra brings a package that cannot be imported, and what is to be done besides.
 
     Raises:
         UsageError: If what is done inside cannot import something.
@@ -111,6 +111,5 @@ def needing(extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise UsageError(
-            f"This needs a package that is not here ({error}): pip install 'palaestra[{extra}]'."
-        ) from error
+        install = f"pip install 'palaestra[{extra}]'" + (f" && {then}" if then else "")
+        raise UsageError(f"This needs a package that is not here ({error}): {install}.") from error

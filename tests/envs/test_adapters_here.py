@@ -300,7 +300,7 @@ def test_a_game_that_is_lost_by_no_move() -> None:
 def test_what_textarena_brings_and_cannot_build_is_said() -> None:
     with pytest.raises(UsageError, match="does not bring it"):
         make_arena("textarena:UsedCar-v0-balanced")
-    with pytest.raises(UsageError, match="cannot build GuessWho-v0: .*key"):
+    with pytest.raises(UsageError, match=r"cannot build GuessWho-v0: .*key"):
         catalogue.make("textarena:GuessWho-v0")
     # Its messages name no sender.
     env = catalogue.make("textarena:Countdown-v0?size=3")
