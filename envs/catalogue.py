@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import gymnasium
+from palaestra.envs.adapters import prefixes
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.settings import import_module, loaded, read_settings, settable
 from palaestra.envs.task import TaskSet
@@ -148,8 +149,9 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
 
     A spec is `id` or `id?key=value&key=value`; values are numbers, true, false or text, with `%26` for `&`. The id is
     one of ours, or its short name (`arithmetic?digits=3`); or any other that Gymnasium knows, which is spoken by
-    `TextWorld` unless it is a `TextEnv` already; or `module:id`, which imports the module first. The name of an arena
-    stands for a seat in it, with the others moving at random.
+    `TextWorld` unless it is a `TextEnv` already; or `module:id`, which imports the module first; or one of other
+    people's worlds (`reasoning-gym:chain_sum`, see `palaestra.envs.adapters.prefixes`). The name of an arena stands
+    for a seat in it, with the others moving at random, where its moves can be listed.
 
     Args:
         spec: Names the world and its settings.
@@ -159,6 +161,9 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
         UnknownNameError: If no world has this name.
         UsageError: If a setting is unknown or has a wrong value.
     """
+    adapter = prefixes.adapter_of(spec)
+    if adapter is not None and adapter.world:
+        return _checked(spec, prefixes.build(spec, tasks=tasks))
     name, _, query = spec.partition("?")
     if not _is_ours(name):
         # Imported late: most environments do without, and it imports this module.
@@ -176,7 +181,10 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
         if "tasks" not in inspect.signature(build).parameters:
             raise UsageError(f"{name} takes no tasks: its class has no argument `tasks`.")
         kwargs["tasks"] = tasks
-    env = build(**kwargs)
+    return _checked(name, build(**kwargs))
+
+
+def _checked(name: str, env: object) -> TextEnv:
     if not isinstance(env, TextEnv):
         raise UsageError(f"{name} made a {type(env).__name__}, expected a TextEnv.")
     return env

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from palaestra.envs.errors import UsageError
 
-__all__ = ["import_module", "loaded", "read_settings", "settable"]
+__all__ = ["import_module", "loaded", "read_settings", "read_value", "settable"]
 
 
 def import_module(module: str) -> None:
@@ -63,7 +63,7 @@ def read_settings(
         if key in parameters:
             settings[key] = _fitted(spec, parameters[key], unquote(raw))
         elif others:
-            settings[key] = _meant(unquote(raw))
+            settings[key] = read_value(unquote(raw))
         else:
             raise UsageError(f"{spec!r} has no parameter {key!r}; its parameters are {', '.join(parameters)}.")
     return settings
@@ -71,7 +71,7 @@ def read_settings(
 
 def _fitted(spec: str, parameter: inspect.Parameter, raw: str) -> Any:
     """Return the value that the text means, of a type that the parameter takes."""
-    value = _meant(raw)
+    value = read_value(raw)
     try:
         if parameter.annotation is inspect.Parameter.empty or isinstance(value, parameter.annotation):
             return value
@@ -85,7 +85,8 @@ def _fitted(spec: str, parameter: inspect.Parameter, raw: str) -> Any:
     raise UsageError(f"{spec!r}: {parameter.name} must be {wanted}, got {raw!r}.")
 
 
-def _meant(raw: str) -> bool | int | float | str:
+def read_value(raw: str) -> bool | int | float | str:
+    """Return the value that the text of a setting means."""
     if raw.lower() in ("true", "false"):
         return raw.lower() == "true"
     if re.fullmatch(r"[+-]?[0-9]{1,18}", raw):

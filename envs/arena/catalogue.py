@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+from palaestra.envs.adapters import prefixes
 from palaestra.envs.arena.arena import Arena
 from palaestra.envs.arena.game import GameArena
 from palaestra.envs.arena.rules import Rules
@@ -94,8 +95,9 @@ def make_arena(spec: str) -> Arena:
     """Build the arena that a spec names, without PettingZoo's wrappers.
 
     A spec is `name` or `name?key=value&key=value`; values are numbers, true, false or text. The name is one of ours,
-    with its version or without (the newest, then); `pettingzoo:name` speaks a game of PettingZoo's; `module:name`
-    imports the module first, which calls `register_arena`.
+    with its version or without (the newest, then); `pettingzoo:name` speaks a game of PettingZoo's, `openspiel:name`
+    and `textarena:name` play those of OpenSpiel and TextArena; `module:name` imports the module first, which calls
+    `register_arena`.
 
     Args:
         spec: Names the arena and its settings.
@@ -104,6 +106,8 @@ def make_arena(spec: str) -> Arena:
         UnknownNameError: If no arena has this name.
         UsageError: If a setting is unknown or has a wrong value.
     """
+    if prefixes.adapter_of(spec) is not None:
+        return _checked(spec, prefixes.build(spec, arena=True))
     name, _, query = spec.partition("?")
     module, _, name = name.strip().rpartition(":")
     build: Callable[..., Any]
@@ -114,7 +118,10 @@ def make_arena(spec: str) -> Arena:
             import_module(module)
         build = loaded(_entry(name).raw_env)
     parameters = settable(build, except_for=_NOT_SETTABLE)
-    arena = build(**read_settings(spec, query, parameters, others=module == _SPOKEN))
+    return _checked(name, build(**read_settings(spec, query, parameters, others=module == _SPOKEN)))
+
+
+def _checked(name: str, arena: object) -> Arena:
     if not isinstance(arena, Arena):
         raise UsageError(f"{name} made a {type(arena).__name__}, expected an Arena.")
     return arena
@@ -145,6 +152,11 @@ def rules_of(spec: str) -> Rules[Any]:
 
 def is_arena(spec: str) -> bool:
     """Whether a spec names an arena; it may still have wrong settings."""
+    if prefixes.adapter_of(spec) is not None:
+        try:
+            return prefixes.is_outside_arena(spec)
+        except UsageError:
+            return False
     module, _, name = spec.partition("?")[0].strip().rpartition(":")
     if module == _SPOKEN:
         return True

@@ -1,0 +1,1 @@
+"""Other people's environments, each in one file, spoken as ours."""
