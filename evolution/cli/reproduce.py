@@ -79,7 +79,7 @@ def reproduce(
     console = console_for(json)
     console.print(table(found))
     console.print(f"kept in {place}", soft_wrap=True, markup=False, highlight=False)
-    for name, error in failures.items():
-        Console(stderr=True).print(f"{name} has no figure: {error}", soft_wrap=True, markup=False, highlight=False)
+    for name, reason in failures.items():
+        Console(stderr=True).print(f"{name} has no figure: {reason}", soft_wrap=True, markup=False, highlight=False)
     if failures:
         raise typer.Exit(1)
