@@ -139,8 +139,10 @@ class ExperienceStore:
         columns = ["id", "env", "task", "group", "verdict.status", "turns.list.element.reward"]
         found = Outcomes([], [], [], [], [], [])
         for batch in self._batches(shard, columns):
-            for texts, name in zip(found, ("id", "env", "task", "group"), strict=False):
-                texts += read_texts(batch[name])
+            found.ids.extend(read_texts(batch["id"]))
+            found.envs.extend(read_texts(batch["env"]))
+            found.tasks.extend(read_texts(batch["task"]))
+            found.groups.extend(read_texts(batch["group"]))
             found.statuses.extend(batch["verdict"].field("status").to_pylist())
             found.rewards.extend([turn["reward"] for turn in turns] for turns in batch["turns"].to_pylist())
         return found

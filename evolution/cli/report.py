@@ -54,8 +54,8 @@ def watch(
     with Console(stderr=True).status("reading"):
         server = Watch(runs, port)
     console = Console()
-    console.print(f"{server.url}  (Ctrl-C ends it)", soft_wrap=True, markup=False, highlight=False)
     try:
+        console.print(f"{server.url}  (Ctrl-C ends it)", soft_wrap=True, markup=False, highlight=False)
         server.serve()
     except KeyboardInterrupt:
         console.print("ended")

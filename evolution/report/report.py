@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from palaestra.envs.errors import UsageError
+from palaestra.envs.task import Json
 from palaestra.evolution.durable import replacing
 from palaestra.evolution.report.account.account import EPISODE_BYTES, Account
 from palaestra.evolution.report.page import asset, compact_json, page
@@ -13,7 +14,20 @@ __all__ = ["MOST_RUNS", "accounts_of", "render", "scripts", "sections_of", "writ
 MOST_RUNS = 7
 """As many lines as can be told apart in one picture."""
 
-_SCRIPTS = ("charts.js", "episodes.js", "overview.js", "tables.js", "dialogue.js", "reader.js", "report.js")
+_SCRIPTS = (
+    "charts.js",
+    "shares.js",
+    "episodes.js",
+    "overview.js",
+    "curves.js",
+    "tables.js",
+    "lineage.js",
+    "costs.js",
+    "dialogue.js",
+    "detail.js",
+    "reader.js",
+    "report.js",
+)
 _BODY = """<a class="skip" href="#reader">Skip to the episodes</a>
 <header class="top"><div id="head"></div><span data-theme-switch></span></header>
 <nav id="bar" class="screen-only" aria-label="sections of the page"></nav>
@@ -59,7 +73,7 @@ def scripts(*, live: bool = False) -> list[str]:
     return [asset(name) for name in (*_SCRIPTS, *(["live.js"] if live else []))]
 
 
-def render(sections: Mapping[str, str], names: Sequence[str], live: Mapping[str, object] | None = None) -> str:
+def render(sections: Mapping[str, str], names: Sequence[str], live: Mapping[str, Json] | None = None) -> str:
     """Return the page as HTML.
 
     Args:
@@ -68,7 +82,7 @@ def render(sections: Mapping[str, str], names: Sequence[str], live: Mapping[str,
         live: What a page that follows its run must know to ask on, see `serving`; None for a page that stays.
     """
     named = compact_json(_distinct(names))
-    data = {"runs": named, **sections} | ({} if live is None else {"live": compact_json(dict(live))})  # type: ignore[arg-type]
+    data = {"runs": named, **sections} | ({} if live is None else {"live": compact_json(live)})
     title = " · ".join(names)
     return page(title, _BODY, data, scripts(live=live is not None), [asset("report.css")], live=live is not None)
 

@@ -164,7 +164,7 @@ def _handler(feed: Feed) -> type[BaseHTTPRequestHandler]:
 
             A page from elsewhere can make its own name point here (DNS rebinding) and would then read the answers.
             """
-            port = self.server.server_address[1]
+            port = self.connection.getsockname()[1]
             hosts = self.headers.get_all("Host") or []
             return len(hosts) == 1 and hosts[0].lower() in (f"{_LOOPBACK}:{port}", f"localhost:{port}")
 

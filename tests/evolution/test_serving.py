@@ -65,7 +65,7 @@ def test_a_page_is_told_what_has_changed_and_nothing_else(watched: Watch, place:
     assert news["sections"]["r0-steps"]["count"] == 1
     assert "r0-positions" not in news["sections"]
     assert {"r0-i0", "r0-c0"} <= set(news["sections"])
-    assert changes(watched, "another server", 10**9)["whole"], "a page of a server that ended is told everything"
+    assert changes(watched, "another", 10**9)["whole"], "a page of a server that ended is told everything"
 
 
 def test_what_is_gone_is_said(place: Path) -> None:

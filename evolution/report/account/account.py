@@ -27,11 +27,11 @@ from palaestra.evolution.run import Run
 
 __all__ = ["EPISODE_BYTES", "Account", "refuse_tournament"]
 
-EPISODE_BYTES = 3_700_000
+EPISODE_BYTES = 4_000_000
 """Most bytes of episodes in a page: what else there is takes less than the rest of 5 MB."""
 
 _BLOCK_BYTES = 64_000
-_HELD_OUT_SHARE = 0.3
+_HELD_OUT_SHARE = 0.25
 
 
 class Account:

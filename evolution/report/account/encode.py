@@ -7,9 +7,9 @@ A unit is a few episodes of one shard that belong together (attempts at one task
     [observation, reply, action, context, continues, tokens, logprobs, reward, verdict, advantage, versions, finish]
 
 where `observation`, `reply`, `action` and `verdict` are places in `texts` (-1 for nothing; `reply` is -1 where the
-tokens spell it, `action` where it is the reply), `context` is a place in `contexts`, `tokens` a list of places in
-`pieces`, `logprobs` are hundredths of nats without their sign (null where none is known), `versions` is the first and
-the last version that sampled, and `finish` a letter.
+tokens spell it, `action` where it is the reply, `verdict` -2 where it is the episode's), `context` is a place in
+`contexts`, `tokens` a list of places in `pieces`, `logprobs` are hundredths of nats without their sign (null where none
+is known), `versions` is the first and the last version that sampled, and `finish` a letter.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from palaestra.agents.episode import Episode, Turn
 from palaestra.agents.policy import FinishReason, IntArray
+from palaestra.envs.verdict import Verdict
 from palaestra.evolution.report.account.pieces import Spell
 
 __all__ = ["FACTS", "Fact", "encode_unit", "fact_of"]
@@ -112,45 +113,48 @@ def encode_unit(
         spell: What its ids spell.
         advantages: How much better each turn went than what it is compared with, by row; not there where not known.
     """
-    texts, pieces = _Places(), _Places()
-    contexts = _Contexts(spell, pieces)
-    encoded = []
-    for row, episode in zip(rows, episodes, strict=True):
-        better = advantages.get(row)
-        turns = [
-            _turn(
-                turn, texts, pieces, contexts, spell(turn.reply_ids.tolist()), None if better is None else better[index]
-            )
-            for index, turn in enumerate(episode.turns)
-        ]
-        encoded.append([row, _cut(episode.verdict.detail), turns])
-    return [list(texts.things), list(pieces.things), contexts.lists, encoded]
-
-
-def _turn(
-    turn: Turn, texts: _Places, pieces: _Places, contexts: _Contexts, said: list[str], advantage: float | None
-) -> list[Any]:
-    spelled = bool(said) and "".join(said).startswith(turn.reply)
-    reply = -1 if spelled else texts(_cut(turn.reply))
-    action = -1 if turn.action == turn.reply else texts(_cut(turn.action))
-    verdict = -1
-    if turn.verdict is not None:
-        verdict = texts(f"{turn.verdict.status.value}: {_cut(turn.verdict.detail)}".removesuffix(": "))
-    versions = [int(turn.versions.min()), int(turn.versions.max())] if len(turn.versions) else []
-    return [
-        texts(_cut(turn.observation)),
-        reply,
-        action,
-        contexts(turn.context_ids),
-        int(turn.continues),
-        [pieces(piece) for piece in said],
-        [None if not np.isfinite(p) else max(0, round(-100 * float(p))) for p in turn.logprobs.tolist()],
-        round(turn.reward, 6),
-        verdict,
-        None if advantage is None else round(advantage, 3),
-        versions,
-        _FINISH[turn.finish],
+    writer = _Writer(spell)
+    encoded = [
+        [row, _cut(episode.verdict.detail), writer.turns(episode, advantages.get(row))]
+        for row, episode in zip(rows, episodes, strict=True)
     ]
+    return [list(writer.texts.things), list(writer.pieces.things), writer.contexts.lists, encoded]
+
+
+class _Writer:
+    """Writes turns, and keeps what they name by its place."""
+
+    def __init__(self, spell: Spell) -> None:
+        self.texts, self.pieces, self._spell = _Places(), _Places(), spell
+        self.contexts = _Contexts(spell, self.pieces)
+
+    def turns(self, episode: Episode, advantages: Sequence[float] | None) -> list[list[Any]]:
+        """Return an episode's turns."""
+        known: Sequence[float | None] = advantages or [None] * len(episode.turns)
+        return [self._turn(turn, better, episode.verdict) for turn, better in zip(episode.turns, known, strict=True)]
+
+    def _turn(self, turn: Turn, advantage: float | None, last: Verdict) -> list[Any]:
+        said = self._spell(turn.reply_ids.tolist())
+        spelled = bool(said) and "".join(said).startswith(turn.reply)
+        return [
+            self.texts(_cut(turn.observation)),
+            -1 if spelled else self.texts(_cut(turn.reply)),
+            -1 if turn.action == turn.reply else self.texts(_cut(turn.action)),
+            self.contexts(turn.context_ids),
+            int(turn.continues),
+            [self.pieces(piece) for piece in said],
+            [None if not np.isfinite(p) else max(0, round(-100 * float(p))) for p in turn.logprobs.tolist()],
+            round(turn.reward, 6),
+            self._verdict(turn.verdict, last),
+            None if advantage is None else round(advantage, 3),
+            [int(turn.versions.min()), int(turn.versions.max())] if len(turn.versions) else [],
+            _FINISH[turn.finish],
+        ]
+
+    def _verdict(self, verdict: Verdict | None, last: Verdict) -> int:
+        if verdict is None or verdict == last:
+            return -1 if verdict is None else -2
+        return self.texts(f"{verdict.status.value}: {_cut(verdict.detail)}".removesuffix(": "))
 
 
 def _cut(text: str) -> str:

@@ -29,13 +29,16 @@ class Lineage:
 
     def _read(self, run: Run) -> None:
         # The last row is read again: it shows whether the log still stands as it stood.
-        begin = self._offsets.get(self._last, 0)
+        begin, known = self._offsets.get(self._last, 0), self._last
         for offset, row in run.stream_lineage(begin):
             step = int(row["step"])
-            if self._last >= 0 and offset == begin and step != self._last:
-                raise RunError(f"The lineage of {run.directory} was written anew. Read it again.")
+            if known >= 0 and step != known:
+                break
+            known = -1
             self._offsets[step], self._last = offset, step
             self.steps[step] = _kept(row)
+        if known >= 0:
+            raise RunError(f"The lineage of {run.directory} was cut back. Read it again.")
 
     def learned(self, run: Run, step: int) -> frozenset[str]:
         """Return the ids of the episodes that a step's update learned from."""

@@ -1,9 +1,11 @@
 "use strict";
 // Follows a run that goes on: asks for what has changed since, and says when nobody answers.
 (() => {
-  const state = P.data("live"), word = P.el("span", { class: "live badge", role: "status" }, "live");
+  const state = P.data("live"),
+    word = P.el("span", { class: "live badge", role: "status" }, "live");
   document.getElementById("head").after(word);
-  let { epoch, revision } = state, every = state.seconds;
+  let { epoch, revision } = state,
+    every = state.seconds;
   async function ask() {
     try {
       const answer = await fetch(`changes?epoch=${encodeURIComponent(epoch)}&since=${revision}`, { cache: "no-store" });
@@ -12,7 +14,9 @@
       ({ epoch, revision } = news);
       word.textContent = news.problem ? `waiting: ${news.problem}` : "live";
       word.classList.remove("lost");
-      if (news.whole) for (const name of P.names()) if (name.startsWith("r") && name !== "runs" && !(name in news.sections)) P.drop(name);
+      if (news.whole)
+        for (const name of P.names())
+          if (name.startsWith("r") && name !== "runs" && !(name in news.sections)) P.drop(name);
       for (const name of news.gone) P.drop(name);
       for (const [name, value] of Object.entries(news.sections)) P.put(name, value);
       const changed = [...Object.keys(news.sections), ...news.gone];
