@@ -53,9 +53,8 @@ def watch(
         refuse_tournament(run)
     with Console(stderr=True).status("reading"):
         server = Watch(runs, port)
-    console = Console()
     try:
-        console.print(f"{server.url}  (Ctrl-C ends it)", soft_wrap=True, markup=False, highlight=False)
+        Console().print(f"{server.url}  (Ctrl-C ends it)", soft_wrap=True, markup=False, highlight=False)
         server.serve()
     except KeyboardInterrupt:
-        console.print("ended")
+        Console().print("ended")

@@ -10,6 +10,7 @@ from secrets import token_hex
 from urllib.parse import parse_qs, urlsplit
 
 from palaestra.envs.errors import PalaestraError, UsageError
+from palaestra.envs.task import Json
 from palaestra.evolution.report.account.account import Account
 from palaestra.evolution.report.page import asset, policy
 from palaestra.evolution.report.report import accounts_of, render, scripts, sections_of
@@ -70,7 +71,7 @@ class Feed:
     def page(self) -> str:
         """Return the page as it stands."""
         with self._lock:
-            live = {"epoch": self.epoch, "revision": self._revision, "seconds": _SECONDS}
+            live: dict[str, Json] = {"epoch": self.epoch, "revision": self._revision, "seconds": _SECONDS}
             return render(self._sections, [account.directory.name for account in self._accounts], live)
 
     def changes(self, epoch: str, since: int) -> str:

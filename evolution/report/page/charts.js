@@ -124,7 +124,8 @@
     );
   }
 
-  // spec: title, note, format, low, high, height, series [{name, steps, value, low, high, colour, dash, points, raw}],
+  // spec: title, note, unit, format, low, high, height,
+  // series [{name, steps, value, low, high, colour, dash, points, raw}],
   // shade {upper, lower} (numbers of series).
   P.lines = spec => {
     const series = spec.series.filter(s => s && s.value && s.value.some(known));
@@ -145,7 +146,8 @@
     const first = Math.min(steps[0], spec.from ?? steps[0]),
       last = Math.max(steps.at(-1), first + 1);
     const readout = el("p", { class: "readout small dim", role: "status" }, " ");
-    const title = spec.title;
+    const title = spec.title,
+      unit = spec.unit || "step";
     let at = steps.length - 1,
       mark = null,
       geometry = null;
@@ -169,7 +171,7 @@
           return `${series.length > 1 ? s.name + " " : ""}${format(s.value[i])}${band}`;
         })
         .filter(Boolean);
-      readout.textContent = `step ${Math.round(step)}: ${said.join(" · ")}`;
+      readout.textContent = `${unit} ${Math.round(step)}: ${said.join(" · ")}`;
       if (mark && geometry) {
         mark.setAttribute("x1", geometry.x(step));
         mark.setAttribute("x2", geometry.x(step));
@@ -295,7 +297,7 @@
       readout,
       !spec.small &&
         table(
-          ["step", ...series.map(s => s.name)],
+          [unit, ...series.map(s => s.name)],
           shown.map(step => [
             String(Math.round(step)),
             ...series.map(s => {

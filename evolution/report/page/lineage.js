@@ -103,7 +103,7 @@ const Lineage = (() => {
       el(
         "p",
         {},
-        l.every > 1 ? `Every ${l.every}th of ${l.of} steps is drawn. ` : "",
+        l.every > 1 ? `Every ${l.every === 2 ? "second" : l.every + "th"} of ${l.of} steps is drawn. ` : "",
         "Bars are episodes: acquired, then what each filter left, then what was learned from. " +
           "Steps with a checkpoint that is kept: " +
           (l.checkpoints.join(", ") || "none") +

@@ -122,7 +122,8 @@ const Tables = (() => {
                 p.sides
                   .map(s => (known(s.sag[0]) ? `step ${s.step}: ends above middle by ${Overview.change(s.sag)}` : null))
                   .filter(Boolean)
-                  .join("; ") + ". Steps here are tenths of the document.",
+                  .join("; ") + ". The answer's place is told in tenths of the document.",
+              unit: "tenth",
               series: p.sides.map((s, i) => ({
                 name: i || p.sides.length === 1 ? `after (step ${s.step})` : `before (step ${s.step})`,
                 steps: s.tenths.map((_, t) => t + 1),
@@ -166,7 +167,7 @@ const Tables = (() => {
                   "td",
                   { class: "heat", style: heat(a, 0, 1) },
                   say.share(a),
-                  r && el("small", {}, say.points(a - t.accuracy[r - 1][c])),
+                  r > 0 && el("small", {}, say.points(a - t.accuracy[r - 1][c])),
                 ),
               ),
             ),
