@@ -71,7 +71,9 @@ const Curves = (() => {
         shade,
         note: audited
           ? "Shaded: paid, but not by a stricter judge of the same replies."
-          : "The thin line is each step, the other a moving average.",
+          : reward.some(s => s.raw)
+            ? "The thin line is each step, the other a moving average."
+            : null,
       }),
     );
     return el("div", { class: "charts two" }, made);
