@@ -165,18 +165,31 @@ class RowLog:
         Raises:
             RunError: If a row is no JSON object.
         """
+        return [row for _, row in self.stream()]
+
+    def stream(self, offset: int = 0) -> Iterator[tuple[int, Row]]:
+        """Yield all whole rows from a place in the file on, each with the place where it begins; one is in memory.
+
+        Raises:
+            RunError: If a row is no JSON object.
+        """
         if not self.path.exists():
-            return []
-        rows: list[Row] = []
-        for number, line in enumerate(self.path.read_bytes().split(b"\n")[:-1], 1):
-            row = _row(line)
-            if row is None:
-                raise RunError(
-                    f"{self.path}, line {number} is damaged: expected a JSON object, got {line[:60]!r}. Resume the "
-                    "run, which writes the rows since its last checkpoint again, or delete the line."
-                )
-            rows.append(row)
-        return rows
+            return
+        begin = offset
+        with self.path.open("rb") as file:
+            file.seek(begin)
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return
+                row = _row(line)
+                if row is None:
+                    where = f"line {number}" if begin == 0 else f"byte {offset}"
+                    raise RunError(
+                        f"{self.path}, {where} is damaged: expected a JSON object, got {line[:60]!r}. Resume the "
+                        "run, which writes the rows since its last checkpoint again, or delete the line."
+                    )
+                yield offset, row
+                offset += len(line)
 
     def sync(self) -> None:
         """Wait until all rows have reached the disk."""

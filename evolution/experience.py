@@ -5,10 +5,10 @@ The files open as they are with `datasets.load_dataset("parquet", data_files=...
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,15 +24,37 @@ from palaestra.evolution.experience_schema import (
     to_table,
 )
 
-__all__ = ["ExperienceStore", "digest_of"]
+__all__ = ["ExperienceStore", "Outcomes", "digest_of"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Rows in memory at a time where a shard is streamed.
+_BATCH = 256
 _VERSION, _DIGEST, _LINEAGE = b"palaestra.schema_version", b"palaestra.digest", b"palaestra.lineage"
 
 
 def digest_of(episodes: Sequence[Episode]) -> str:
     """32 hex digits over the episodes' digests, in order; wall-clock times are not part of it."""
     return blake2b("".join(episode.digest() for episode in episodes).encode(), digest_size=16).hexdigest()
+
+
+class Outcomes(NamedTuple):
+    """How a shard's episodes ended, without what was said in them; `[N]` each, in the shard's order.
+
+    Attributes:
+        ids: Ids of the episodes.
+        envs: Specs of their environments.
+        tasks: Ids of their tasks.
+        groups: Their groups.
+        statuses: How they were judged.
+        rewards: What each turn was paid.
+    """
+
+    ids: list[str]
+    envs: list[str]
+    tasks: list[str]
+    groups: list[str]
+    statuses: list[str]
+    rewards: list[list[float]]
 
 
 class ExperienceStore:
@@ -107,6 +129,49 @@ class ExperienceStore:
         """Iterate over all episodes, shard by shard; one shard at a time is in memory."""
         for shard in self.shards():
             yield from self.read(shard)
+
+    def outcomes(self, shard: str) -> Outcomes:
+        """Return how a shard's episodes ended; nothing else of them is read.
+
+        Raises:
+            RunError: As `read`.
+        """
+        columns = ["id", "env", "task", "group", "verdict.status", "turns.list.element.reward"]
+        found = Outcomes([], [], [], [], [], [])
+        for batch in self._batches(shard, columns):
+            found.ids.extend(read_texts(batch["id"]))
+            found.envs.extend(read_texts(batch["env"]))
+            found.tasks.extend(read_texts(batch["task"]))
+            found.groups.extend(read_texts(batch["group"]))
+            found.statuses.extend(batch["verdict"].field("status").to_pylist())
+            found.rewards.extend([turn["reward"] for turn in turns] for turns in batch["turns"].to_pylist())
+        return found
+
+    def stream(self, shard: str, wanted: Callable[[int], bool]) -> Iterator[tuple[int, Episode]]:
+        """Yield some of a shard's episodes and where each stands; few are in memory, and the digest is not checked.
+
+        Args:
+            shard: Its name.
+            wanted: Whether the episode at a place, from 0, is to be read; asked in order, a few hundred places ahead.
+
+        Raises:
+            RunError: As `read`.
+        """
+        begin = 0
+        for batch in self._batches(shard, None):
+            rows = [row for row in range(begin, begin + batch.num_rows) if wanted(row)]
+            if rows:
+                chosen = batch.take(pa.array([row - begin for row in rows]))
+                yield from zip(rows, from_table(pa.Table.from_batches([chosen])), strict=True)
+            begin += batch.num_rows
+
+    def _batches(self, shard: str, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+        with self._open(shard) as file:
+            self._about(file, shard)
+            try:
+                yield from file.iter_batches(_BATCH, columns=columns, use_threads=False)
+            except (pa.ArrowException, OSError) as error:
+                raise self._damaged(shard, str(error)) from error
 
     def shards(self) -> list[str]:
         """Return the names of all committed shards, in order."""

@@ -17,7 +17,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,8 +26,9 @@ from typing import Any
 from palaestra.envs.errors import RunError
 from palaestra.evolution.durable import Row, RowLog, discard, dump_json, read_json, replacing, sweep, write_json
 from palaestra.evolution.experience import ExperienceStore
-from palaestra.evolution.lock import Lock
+from palaestra.evolution.lock import Lock, holder
 from palaestra.evolution.metrics import Metrics
+from palaestra.evolution.provenance import commit
 
 __all__ = ["FORMAT", "Run"]
 
@@ -92,6 +93,7 @@ class Run:
             "format": FORMAT,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": sys.argv,
+            "commit": commit(),
             "packages": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
             "machine": {"platform": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
             "config": config,
@@ -149,6 +151,10 @@ class Run:
         """Return the rows of `record_lineage`, oldest first."""
         return self._lineage.rows()
 
+    def stream_lineage(self, offset: int = 0) -> Iterator[tuple[int, Row]]:
+        """Yield the rows of `record_lineage` from a place in the file on, each with its place; one is in memory."""
+        return self._lineage.stream(offset)
+
     def commit_checkpoint(self, step: int, write: Callable[[Path], None], *, pinned: bool = False) -> Path:
         """Commit what the rest of the run depends on, and remove checkpoints that are no longer needed.
 
@@ -183,6 +189,10 @@ class Run:
                 discard(self._path(old))
         return path
 
+    def checkpoints(self) -> list[int]:
+        """Return the steps that have a checkpoint, in order."""
+        return self._steps()
+
     def checkpoint(self, step: int) -> Path:
         """Return the checkpoint of a step, or raise `RunError`."""
         if step not in self._steps():
@@ -213,6 +223,15 @@ class Run:
         self.metrics.sync()
         self._lineage.sync()
         write_json(self.directory / "result.json", result)
+
+    @property
+    def worker(self) -> int | None:
+        """The process that works on the run; None where none does.
+
+        Told by the process that last held the run's lock being alive on this machine, which another of the same number
+        could be mistaken for.
+        """
+        return holder(self.directory / "lock")
 
     @property
     def finished(self) -> bool:

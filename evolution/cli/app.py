@@ -11,6 +11,7 @@ from palaestra.evolution.cli.leaderboard import leaderboard
 from palaestra.evolution.cli.listing import arenas, envs, recipes
 from palaestra.evolution.cli.plan import plan
 from palaestra.evolution.cli.play import play
+from palaestra.evolution.cli.report import report, watch
 from palaestra.evolution.cli.reproduce import reproduce
 from palaestra.evolution.cli.tournament import SeveralPlayers, tournament
 
@@ -25,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (evolve, reproduce, bench, suites, leaderboard, play, envs, arenas, recipes, judge, audit, plan, doctor):
+for command in (evolve, report, watch, reproduce, bench, suites, leaderboard, play, envs, arenas, recipes):
+    app.command()(command)
+for command in (judge, audit, plan, doctor):
     app.command()(command)
 app.command(cls=SeveralPlayers)(tournament)

@@ -12,6 +12,7 @@ from lived import alive, episode, events, kill_during, start
 from palaestra.envs.errors import RunError
 from palaestra.evolution.durable import discard
 from palaestra.evolution.experience import digest_of
+from palaestra.evolution.provenance import commit
 from palaestra.evolution.run import Run
 
 CONFIG = {"recipe": "grpo", "seed": 3, "settings": {"update.learning_rate": 1e-3}}
@@ -40,6 +41,7 @@ def test_says_what_it_is(place: Path) -> None:
     assert about["packages"]["numpy"] == np.__version__
     assert {"python", "torch", "transformers", "trl", "gymnasium", "pettingzoo", "palaestra"} <= set(about["packages"])
     assert about["machine"]["cores"] == os.cpu_count()
+    assert about["commit"] == commit()
 
 
 def test_a_run_begins_in_a_place_of_its_own(place: Path) -> None:

@@ -1,8 +1,7 @@
 """A page that needs nothing from elsewhere: one HTML file that works in the dark, on a phone, by keyboard and on paper.
 
 `page` puts together what any of our pages is made of: the ground that all share (`base.css`, `base.js`), a body, data
-as JSON, and scripts. Scripts and styles are real files beside this one, or beside whoever has its own; nothing is
-built.
+as JSON, and scripts. Scripts and styles are files beside this one, or beside whoever has its own; nothing is built.
 
 In a script `P.data(name)` returns a section of the data, parsed when it is first asked for, and `P.el` and `P.svg` make
 elements whose texts are texts, whatever they hold.

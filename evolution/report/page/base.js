@@ -12,12 +12,19 @@ const P = (() => {
     }
     return parsed.get(name);
   }
-  const put = (name, value) => { parsed.set(name, value); };
-  const drop = name => { parsed.delete(name); document.getElementById("data-" + name)?.remove(); };
-  const names = () => [...new Set([
-    ...[...document.querySelectorAll('script[type="application/json"][id^="data-"]')].map(s => s.id.slice(5)),
-    ...parsed.keys(),
-  ])];
+  const put = (name, value) => {
+    parsed.set(name, value);
+  };
+  const drop = name => {
+    parsed.delete(name);
+    document.getElementById("data-" + name)?.remove();
+  };
+  const names = () => [
+    ...new Set([
+      ...[...document.querySelectorAll('script[type="application/json"][id^="data-"]')].map(s => s.id.slice(5)),
+      ...parsed.keys(),
+    ]),
+  ];
 
   function fill(made, attributes, children) {
     for (const [name, value] of Object.entries(attributes || {})) {
@@ -36,9 +43,9 @@ const P = (() => {
 
   const known = x => typeof x === "number" && isFinite(x);
   const say = {
-    share: x => known(x) ? (100 * x).toFixed(1) + " %" : "–",
-    points: x => known(x) ? (x < 0 ? "−" : "+") + Math.abs(100 * x).toFixed(1) + " points" : "–",
-    count: x => known(x) ? Math.round(x).toLocaleString("en-US") : "–",
+    share: x => (known(x) ? (100 * x).toFixed(1) + " %" : "–"),
+    points: x => (known(x) ? (x < 0 ? "−" : "+") + Math.abs(100 * x).toFixed(1) + " points" : "–"),
+    count: x => (known(x) ? Math.round(x).toLocaleString("en-US") : "–"),
     figure: x => {
       if (!known(x)) return "–";
       const size = Math.abs(x);
@@ -50,23 +57,55 @@ const P = (() => {
     seconds: x => {
       if (!known(x)) return "–";
       if (x < 10) return x.toFixed(1) + " s";
-      const s = Math.round(x), h = Math.floor(s / 3600), m = Math.floor(s % 3600 / 60);
+      const s = Math.round(x),
+        h = Math.floor(s / 3600),
+        m = Math.floor((s % 3600) / 60);
       const two = n => String(n).padStart(2, "0");
       return h ? `${h}:${two(m)}:${two(s % 60)} h` : m ? `${m}:${two(s % 60)} min` : `${s} s`;
     },
-    interval: (low, high) => known(low) && known(high)
-      ? `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} %` : "–",
+    interval: (low, high) =>
+      known(low) && known(high) ? `${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} %` : "–",
   };
 
   // Light, dark, or as the system has it; kept where the browser keeps things for this page.
   function theme() {
-    const root = document.documentElement, key = "palaestra-theme";
-    const read = () => { try { return localStorage.getItem(key) || ""; } catch { return ""; } };
-    const keep = value => { try { localStorage.setItem(key, value); } catch { /* files may have no storage */ } };
-    const buttons = [["", "auto"], ["light", "light"], ["dark", "dark"]].map(([value, word]) =>
-      el("button", { type: "button", "data-theme-choice": word, onclick: () => { keep(value); set(value); } }, word));
+    const root = document.documentElement,
+      key = "palaestra-theme";
+    const read = () => {
+      try {
+        return localStorage.getItem(key) || "";
+      } catch {
+        return "";
+      }
+    };
+    const keep = value => {
+      try {
+        localStorage.setItem(key, value);
+      } catch {
+        /* files may have no storage */
+      }
+    };
+    const buttons = [
+      ["", "auto"],
+      ["light", "light"],
+      ["dark", "dark"],
+    ].map(([value, word]) =>
+      el(
+        "button",
+        {
+          type: "button",
+          "data-theme-choice": word,
+          onclick: () => {
+            keep(value);
+            set(value);
+          },
+        },
+        word,
+      ),
+    );
     function set(value) {
-      if (value) root.dataset.theme = value; else delete root.dataset.theme;
+      if (value) root.dataset.theme = value;
+      else delete root.dataset.theme;
       buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(["", "light", "dark"][i] === value)));
       document.dispatchEvent(new Event("themed"));
     }

@@ -1,0 +1,295 @@
+"use strict";
+// Before and after, verdicts, positions and cross tables: one run at a time.
+const Tables = (() => {
+  const { el, say, known } = P;
+
+  const KINDS = [
+    ["right_right", "right", "right"],
+    ["right_wrong", "right", "wrong"],
+    ["wrong_right", "wrong", "right"],
+    ["wrong_wrong", "wrong", "wrong"],
+  ];
+  function transitions(run) {
+    const found = run.get("transitions");
+    if (!found.length)
+      return el("p", { class: "dim" }, "Before and after can be compared once there are two evaluations.");
+    const sides = run.get("excerpt").held_out;
+    return [
+      el(
+        "p",
+        {},
+        `The same held-out tasks at step ${sides[0].step} and at step ${sides.at(-1).step}. `,
+        "Press a cell to read its episodes.",
+      ),
+      el(
+        "div",
+        { class: "crosses" },
+        found.map(t => {
+          const cell = kind => {
+            const [key, from, to] = kind,
+              share = t[key] / t.pairs;
+            const way = from === to ? "same" : to === "right" ? "gain" : "loss";
+            return el(
+              "td",
+              { class: "cross " + way, style: { "--strength": share.toFixed(3) } },
+              el(
+                "button",
+                {
+                  type: "button",
+                  "data-transition": key,
+                  "data-env": t.env,
+                  "aria-label": `${from} before, ${to} after: ${t[key]} of ${t.pairs} tasks. Read them.`,
+                  onclick: () =>
+                    document.dispatchEvent(
+                      new CustomEvent("read", { detail: { transition: key, env: t.env, run: run.number } }),
+                    ),
+                },
+                el("b", {}, say.count(t[key])),
+                el("small", {}, `${say.share(share)} ${{ gain: "mended", loss: "lost", same: `stayed ${to}` }[way]}`),
+              ),
+            );
+          };
+          const [word, way] = Overview.verdictOf(t.change);
+          return el(
+            "div",
+            { class: "card cross-card" },
+            el("h3", {}, t.env),
+            el(
+              "table",
+              { class: "cross-table" },
+              el(
+                "thead",
+                {},
+                el(
+                  "tr",
+                  {},
+                  el("th", { class: "left", scope: "col" }, "before"),
+                  el("th", { scope: "col" }, "right after"),
+                  el("th", { scope: "col" }, "wrong after"),
+                ),
+              ),
+              el(
+                "tbody",
+                {},
+                el("tr", {}, el("th", { scope: "row" }, "right"), cell(KINDS[0]), cell(KINDS[1])),
+                el("tr", {}, el("th", { scope: "row" }, "wrong"), cell(KINDS[2]), cell(KINDS[3])),
+              ),
+            ),
+            el(
+              "p",
+              { class: "small" },
+              el("span", { class: "word " + way }, word),
+              ` ${Overview.change(t.change)}`,
+              el("span", { class: "dim" }, ` · ${say.count(t.pairs)} tasks, 95 % over tasks`),
+            ),
+          );
+        }),
+      ),
+    ];
+  }
+
+  function verdicts(run) {
+    const s = run.get("statuses");
+    const parts = Object.entries(s.counts).map(([name, counts]) => ({
+      name: Overview.nice(name),
+      counts,
+      ...P.verdict(name),
+    }));
+    return parts.length
+      ? P.stack({
+          title: "verdicts in training",
+          note: "Share of a step's episodes by how they were judged.",
+          steps: s.steps,
+          every: s.every,
+          parts,
+        })
+      : null;
+  }
+
+  function positions(run) {
+    const found = run.get("positions");
+    return found.length
+      ? el(
+          "div",
+          { class: "charts two" },
+          found.map(p =>
+            P.lines({
+              title: `accuracy by where the answer lies · ${p.env}`,
+              format: say.share,
+              low: 0,
+              high: 1,
+              note:
+                p.sides
+                  .map(s => (known(s.sag[0]) ? `step ${s.step}: ends above middle by ${Overview.change(s.sag)}` : null))
+                  .filter(Boolean)
+                  .join("; ") + ". The answer's place is told in tenths of the document.",
+              unit: "tenth",
+              series: p.sides.map((s, i) => ({
+                name: i || p.sides.length === 1 ? `after (step ${s.step})` : `before (step ${s.step})`,
+                steps: s.tenths.map((_, t) => t + 1),
+                value: s.tenths,
+                points: true,
+                colour: i ? 0 : 1,
+                dash: i ? 0 : 1,
+              })),
+            }),
+          ),
+        )
+      : null;
+  }
+
+  function heat(value, low, high) {
+    const strength = high > low ? (value - low) / (high - low) : 0;
+    return { "--strength": (0.75 * strength).toFixed(3) };
+  }
+  function transfer(run) {
+    const t = run.get("transfer");
+    if (!t) return null;
+    const rows = ["before", ...t.stages.map((s, i) => `after learning ${s}`)];
+    return [
+      el("h3", {}, "What learning in one place did to others"),
+      el(
+        "p",
+        { class: "dim small" },
+        "Held-out accuracy after each stage of learning, and how far the end is below the best that was ever reached." +
+          (known(t.backward) ? ` What later stages added to earlier ones, on average: ${say.points(t.backward)}.` : ""),
+      ),
+      P.table(
+        ["", ...t.envs],
+        [
+          ...rows.map((label, r) =>
+            el(
+              "tr",
+              {},
+              el("th", { scope: "row" }, label),
+              t.accuracy[r].map((a, c) =>
+                el(
+                  "td",
+                  { class: "heat", style: heat(a, 0, 1) },
+                  say.share(a),
+                  r > 0 && el("small", {}, say.points(a - t.accuracy[r - 1][c])),
+                ),
+              ),
+            ),
+          ),
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, "forgotten"),
+            t.envs.map(e => el("td", {}, t.forgotten[e] > 0 ? say.points(-t.forgotten[e]) : "nothing")),
+          ),
+        ],
+        "transfer and forgetting",
+      ),
+    ];
+  }
+  function opponents(run) {
+    const played = run.get("measured").filter(m => m.measure.startsWith("share won") || m.measure.startsWith("points"));
+    if (!played.length) return null;
+    const steps = [...new Set(played.flatMap(m => m.steps))].sort((a, b) => a - b);
+    const shown =
+      steps.length > 8
+        ? steps.filter((_, i) => i % Math.ceil(steps.length / 8) === 0 || i === steps.length - 1)
+        : steps;
+    return [
+      el("h3", {}, "Against whom"),
+      el("p", { class: "dim small" }, "Share won, with its 95 % interval, at each evaluation."),
+      P.table(
+        ["", ...shown.map(s => `step ${s}`)],
+        played.map(m =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, m.measure.replace(/^(share won|points) against /, "")),
+            shown.map(s => {
+              const i = m.steps.indexOf(s);
+              return el(
+                "td",
+                { class: "heat", style: i < 0 ? {} : heat(m.value[i], 0, 1) },
+                i < 0 ? "–" : say.share(m.value[i]),
+                i < 0 ? null : el("small", {}, say.interval(m.low[i], m.high[i])),
+              );
+            }),
+          ),
+        ),
+        "against whom",
+      ),
+    ];
+  }
+  function league(run) {
+    const l = run.get("league");
+    if (!l) return null;
+    const points = r => (r && known(r[0]) ? `${r[0] < 0 ? "−" : "+"}${Math.abs(r[0]).toFixed(0)}` : "–");
+    return [
+      el("h3", {}, "The league"),
+      el(
+        "p",
+        { class: "dim small" },
+        "What the policy that learns has won against its frozen ancestors, ",
+        "and by how many Elo points it is above each.",
+      ),
+      P.table(
+        ["member", "games", "share of the points", "rating above it"],
+        l.members.map(m =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, m.name, m.name === l.champion && el("span", { class: "badge" }, "champion")),
+            el("td", {}, say.count(m.games)),
+            el(
+              "td",
+              {},
+              m.share ? [say.share(m.share[0]), el("small", {}, say.interval(m.share[1], m.share[2]))] : "–",
+            ),
+            el(
+              "td",
+              {},
+              points(m.rating),
+              m.rating && known(m.rating[1]) && known(m.rating[2])
+                ? el("small", {}, `${m.rating[1].toFixed(0)} to ${m.rating[2].toFixed(0)}`)
+                : null,
+            ),
+          ),
+        ),
+        "the league",
+      ),
+    ];
+  }
+  function passes(run) {
+    const history = run.get("history"),
+      last = history.at(-1);
+    const rows = (last?.scores || []).filter(s => Object.keys(s.pass_at_k || {}).length);
+    if (!rows.length) return null;
+    const before = env => history[0].scores.find(s => s.env === env)?.pass_at_k || {};
+    return [
+      el("h3", {}, "pass@k"),
+      P.table(
+        ["", "k", "before", "after"],
+        rows.flatMap(s =>
+          Object.entries(s.pass_at_k).map(([k, e]) =>
+            el(
+              "tr",
+              {},
+              el("th", { scope: "row" }, s.env),
+              el("td", {}, k),
+              el(
+                "td",
+                {},
+                before(s.env)[k]
+                  ? [
+                      say.share(before(s.env)[k].value),
+                      el("small", {}, say.interval(before(s.env)[k].low, before(s.env)[k].high)),
+                    ]
+                  : "–",
+              ),
+              el("td", {}, say.share(e.value), el("small", {}, say.interval(e.low, e.high))),
+            ),
+          ),
+        ),
+        "pass at k",
+      ),
+    ];
+  }
+  const crosses = run => [transfer(run), opponents(run), league(run), passes(run)].filter(Boolean);
+  return { transitions, verdicts, positions, crosses };
+})();
