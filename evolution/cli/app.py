@@ -1,5 +1,7 @@
 """The commands, under one name."""
 
+from collections.abc import Callable
+
 import typer
 from palaestra.evolution.cli.audit import audit
 from palaestra.evolution.cli.bench import bench
@@ -26,8 +28,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (evolve, report, watch, reproduce, bench, suites, leaderboard, play, envs, arenas, recipes):
-    app.command()(command)
-for command in (judge, audit, plan, doctor):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    *(evolve, report, watch, reproduce, bench, suites, leaderboard, play, envs, arenas, recipes),
+    *(judge, audit, plan, doctor),
+)
+for command in _COMMANDS:
     app.command()(command)
 app.command(cls=SeveralPlayers)(tournament)
