@@ -64,6 +64,12 @@ _WORLDS = (
         "Compute sums, and set some: both sides of proposer_solver",
         cradle=True,
     ),
+    World(
+        "palaestra/Workshop-v0",
+        "palaestra.envs.writing.workshop:Workshop",
+        "Solve tasks of another world, and write such tasks, ?of=SPEC",
+        cradle=True,
+    ),
     World("palaestra/Countdown-v0", "palaestra.envs.math.countdown:Countdown", "Reach a target with given numbers"),
     World(
         "palaestra/Math-v0", "palaestra.envs.math.environment:Math", "Algebra, number theory, word problems; ?path=FILE"
