@@ -122,7 +122,7 @@ class GrowTasks:
         pool = self.seeded(yard, env) if step == 1 else read_pool(yard.directory, step - 1)
         writings, new = self._write(yard, env, step, pool)
         attempts = self._try(yard, env, step, pool, new)
-        found = {group[0].task: one for group in by_group(attempts).values() if (one := _measure(group, yard))}
+        found = {group[0].task: one for group in by_group(attempts).values() if (one := _measure(group))}
         for number, entry in list(new.items()):
             measure = found.get(entry.task.id)
             if not self.unsolved and measure is not None and measure.solved == 0.0:
@@ -260,11 +260,13 @@ def _text(language: TaskLanguage, task: Task) -> str:
     return written if isinstance(written, str) else language.write_task(task)
 
 
-def _measure(group: Sequence[Episode], yard: Yard) -> Measure | None:
+def _measure(group: Sequence[Episode]) -> Measure | None:
     valid = [episode for episode in group if episode.valid]
     if not valid:
         return None
-    return Measure(sum(episode.correct for episode in valid) / len(valid), len(valid), yard.policy.version)
+    versions = [int(turn.versions[-1]) for episode in valid for turn in episode.turns if len(turn.versions)]
+    right = sum(episode.correct for episode in valid)
+    return Measure(right / len(valid), len(valid), max(versions, default=0))
 
 
 def _refused(episode: Episode, refusal: Refusal) -> Episode:
