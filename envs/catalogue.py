@@ -96,6 +96,7 @@ _WORLDS = (
     World("palaestra/CartPole-v0", _TEXT_WORLD, "Balance a pole", {"env": "CartPole-v1"}),
 )
 _BY_ID = {entry.id: entry for entry in _WORLDS}
+_TRAIN = inspect.Parameter("train", inspect.Parameter.KEYWORD_ONLY, annotation=str)
 # These are the caller's, not a spec's.
 _NOT_SETTABLE = {"tasks", "render_mode", "describe", "parse", "success", "env"}
 
@@ -142,6 +143,9 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
     `TextWorld` unless it is a `TextEnv` already; or `module:id`, which imports the module first. The name of an arena
     stands for a seat in it, with the others moving at random.
 
+    Of every world that takes tasks, `train=FILE` puts the tasks of a file in the place of those that may be learned
+    from; what is held out stays the world's own, and what of the file is held out is left aside.
+
     Args:
         spec: Names the world and its settings.
         tasks: Takes the place of the world's own tasks.
@@ -162,15 +166,30 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
     if module:
         import_module(module)
     build, fixed = _resolved(name)
-    kwargs = {**fixed, **read_settings(spec, query, _settable(build, fixed))}
+    takes_tasks = "tasks" in inspect.signature(build).parameters
+    known = _settable(build, fixed)
+    ours = takes_tasks and _TRAIN.name not in known
+    kwargs = {**fixed, **read_settings(spec, query, {**known, _TRAIN.name: _TRAIN} if ours else known)}
+    if ours and (file := kwargs.pop(_TRAIN.name, "")):
+        tasks = _trained_on(str(file), build(**kwargs))
     if tasks is not None:
-        if "tasks" not in inspect.signature(build).parameters:
+        if not takes_tasks:
             raise UsageError(f"{name} takes no tasks: its class has no argument `tasks`.")
         kwargs["tasks"] = tasks
     env = build(**kwargs)
     if not isinstance(env, TextEnv):
         raise UsageError(f"{name} made a {type(env).__name__}, expected a TextEnv.")
     return env
+
+
+def _trained_on(file: str, world: TextEnv) -> TaskSet:
+    """Return the tasks of a file that may be learned from, and the held-out tasks of a world."""
+    from palaestra.envs.sources import load_tasks
+
+    learned = load_tasks(file).tasks.split().train
+    mine = {task.id for task in learned}
+    held = (task for task in world.tasks.split().test if task.id not in mine)
+    return TaskSet((*learned, *held), f"{world.tasks.name}[{file}]")
 
 
 def _is_ours(name: str) -> bool:

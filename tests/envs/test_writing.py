@@ -1,5 +1,8 @@
 """Tasks that are written down and read back: three worlds, the prompts, and the workshop where it is learned."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from palaestra.envs import make
@@ -138,6 +141,17 @@ def test_nothing_held_out_is_shown_in_the_workshop() -> None:
         if task.id.startswith("write/"):
             shown = [*task.prompt.splitlines()[1:], *world.solution(task)]  # type: ignore[misc]
             assert not any(language.read_task(text).held_out(0.1) for text in shown)
+
+
+def test_a_file_takes_the_place_of_what_may_be_learned_from(tmp_path: Path) -> None:
+    own = make("arithmetic?digits=1")
+    tasks = list(make("arithmetic?digits=3").tasks[:60])
+    file = tmp_path / "tasks.jsonl"
+    file.write_text("".join(json.dumps({"id": t.id, "prompt": t.prompt, "answer": t.reference}) + "\n" for t in tasks))
+    train, test = make(f"arithmetic?digits=1&train={file}").tasks.split()
+    assert {task.id for task in train} == {task.id for task in tasks if not task.held_out(0.1)}
+    assert len(train) < len(tasks)
+    assert {task.id for task in test} == {task.id for task in own.tasks.split().test}
 
 
 def test_worlds_that_do_not_fit_are_refused() -> None:
