@@ -23,6 +23,7 @@ from palaestra.evolution.league import League
 from palaestra.evolution.refinement.novelty import Gaining, Novel, Refusal, Worded, most_alike
 from palaestra.evolution.refinement.writing import KeepSolving
 from palaestra.evolution.yard import Yard
+from scripted_server import Heard, Said, ScriptedServer, chat, failure
 
 ENV = "arithmetic?digits=2&operands=3&fewest=2"
 SUMS = arithmetic_tasks(Difficulty(2, 2, "+"), size=400)
@@ -162,6 +163,30 @@ def test_difficulty_is_measured_by_trying_and_what_nobody_solves_is_eliminated(t
     kept = grow(**settings)(place, ENV, 1)
     assert kept[1].correct
     assert read_pool(tmp_path, 1)[-2].measure == Measure(0.0, 3, 0)
+
+
+def test_a_model_on_a_server_writes_what_the_policy_then_tries(tmp_path: Path) -> None:
+    texts, orders = [written(task) for task in FREE[:4]], list[str]()
+
+    def says(heard: Heard) -> Said:
+        asked = heard.body["messages"][0]["content"]
+        if asked not in orders:
+            orders.append(asked)
+        number = orders.index(asked)
+        if number == 1:  # however often it is asked
+            return failure("no", 400)
+        return Said(chat(f"Sure.\n**Task 9:** {texts[number]}\nTask 10: 1+1"))
+
+    with ScriptedServer(says) as server:
+        writer = f"http:m@{server.url}?concurrency=1"
+        lived = grow(written=4, writer=writer, explain=True)(yard(tmp_path, []), ENV, 1)
+    assert len(orders) == 4
+    assert all("whole numbers of at most 2 digits" in prompt and "Task 8: " in prompt for prompt in orders)
+    wrote = [e for e in lived if is_writing(e)]
+    assert [e.valid for e in wrote].count(False) == 1, "what a server broke is neither taken nor refused"
+    pool = [entry for entry in read_pool(tmp_path, 1) if not entry.is_seed]
+    assert {entry.text for entry in pool} == {texts[0], texts[2], texts[3]}
+    assert all(entry.writer.startswith("http:m@") and entry.measure == Measure(1.0, 2, 0) for entry in pool)
 
 
 def test_the_pool_of_a_run_is_a_file_of_tasks_that_can_be_grown_further(tmp_path: Path) -> None:
