@@ -17,7 +17,6 @@ __all__ = ["Workshop", "writing_task"]
 
 _WRITE = "write"
 _WAYS = ("series", "evolution")
-_EXAMPLES = 8
 _SIGNS = re.compile(r"[^\w]{2,8}")
 
 
@@ -31,6 +30,7 @@ class Workshop(QuestionEnv):
     Args:
         of: Spec of the other world, one of questions whose tasks can be written down (`TaskLanguage`).
         writes: What is asked of those who write: the next of a `"series"`, or an `"evolution"` of a given task.
+        examples: How many tasks a series shows, at least 1; fewer make a policy's birth shorter.
         asked: How many tasks of writing come with each task to solve, 0 to 1.
         explain: Whether writing is asked for in words; a newborn policy cannot read them.
         size: Most tasks to solve.
@@ -46,6 +46,7 @@ class Workshop(QuestionEnv):
         *,
         of: str = "arithmetic",
         writes: str = "series",
+        examples: int = 8,
         asked: float = 0.5,
         explain: bool = False,
         size: int = 10_000,
@@ -53,8 +54,10 @@ class Workshop(QuestionEnv):
         tasks: TaskSet | None = None,
         render_mode: str | None = None,
     ) -> None:
-        if not 0.0 <= asked <= 1.0 or size < 1:
-            raise UsageError(f"asked is a share, 0 to 1, and size at least 1; got {asked} and {size}.")
+        if not 0.0 <= asked <= 1.0 or size < 1 or examples < 1:
+            raise UsageError(
+                f"asked is a share, 0 to 1, and size and examples are at least 1; got {asked}, {size} and {examples}."
+            )
         if writes not in _WAYS:
             raise UnknownNameError("way of writing", writes, _WAYS)
         inner = catalogue.make(of)
@@ -67,7 +70,7 @@ class Workshop(QuestionEnv):
         self._language: TaskLanguage = inner
         if writes == "evolution" and not isinstance(inner, KnowsEvolution):
             raise UsageError(f"{of} cannot show how its tasks are evolved: take writes=series, or add `evolved_text`.")
-        self.explain, self.writes = explain, writes
+        self.explain, self.writes, self.examples = explain, writes, examples
         if tasks is None:
             solved, name = inner.tasks[:size], f"workshop({inner.tasks.name})"
             tasks = TaskSet(self._mixed(solved, asked, derive_generator(seed, "tasks", name)), name)
@@ -79,7 +82,7 @@ class Workshop(QuestionEnv):
         alike: dict[str, list[Task]] = {}
         for task in train:
             alike.setdefault(str(task.metadata.get("difficulty", "")), []).append(task)
-        kinds = [some for some in alike.values() if len(some) > _EXAMPLES]
+        kinds = [some for some in alike.values() if len(some) > self.examples]
         for number, task in enumerate(solved):
             yield task
             if kinds and generator.random() < asked:
@@ -90,7 +93,7 @@ class Workshop(QuestionEnv):
 
     def _demonstrated(self, name: str, some: Sequence[Task], generator: np.random.Generator) -> Task | None:
         """Return a task of writing with what a good hand would write; None where nothing is known."""
-        picked = [some[i] for i in generator.permutation(len(some))[: 1 + _EXAMPLES]]
+        picked = [some[i] for i in generator.permutation(len(some))[: 1 + self.examples]]
         *examples, shown = (self._language.write_task(task) for task in picked)
         operation, wanted = SERIES, shown
         if self.writes == "evolution" and isinstance(self._inner, KnowsEvolution):
