@@ -65,6 +65,12 @@ _WORLDS = (
         "Compute sums, and set some: both sides of proposer_solver",
         cradle=True,
     ),
+    World(
+        "palaestra/Workshop-v0",
+        "palaestra.envs.writing.workshop:Workshop",
+        "Solve tasks of another world, and write such tasks, ?of=SPEC",
+        cradle=True,
+    ),
     World("palaestra/Countdown-v0", "palaestra.envs.math.countdown:Countdown", "Reach a target with given numbers"),
     World(
         "palaestra/Math-v0", "palaestra.envs.math.environment:Math", "Algebra, number theory, word problems; ?path=FILE"
@@ -106,6 +112,7 @@ _WORLDS = (
     World("palaestra/CartPole-v0", _TEXT_WORLD, "Balance a pole", {"env": "CartPole-v1"}),
 )
 _BY_ID = {entry.id: entry for entry in _WORLDS}
+_TRAIN = inspect.Parameter("train", inspect.Parameter.KEYWORD_ONLY, annotation=str)
 # These are the caller's, not a spec's.
 _NOT_SETTABLE = {"tasks", "render_mode", "describe", "parse", "success", "env"}
 
@@ -153,6 +160,9 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
     people's worlds (`reasoning-gym:chain_sum`, see `palaestra.envs.adapters.prefixes`). The name of an arena stands
     for a seat in it, with the others moving at random, where its moves can be listed.
 
+    Of every world that takes tasks, `train=FILE` puts the tasks of a file in the place of those that may be learned
+    from; what is held out stays the world's own, and what of the file is held out is left aside.
+
     Args:
         spec: Names the world and its settings.
         tasks: Takes the place of the world's own tasks.
@@ -176,9 +186,14 @@ def make(spec: str, tasks: TaskSet | None = None) -> TextEnv:
     if module:
         import_module(module)
     build, fixed = _resolved(name)
-    kwargs = {**fixed, **read_settings(spec, query, _settable(build, fixed))}
+    takes_tasks = "tasks" in inspect.signature(build).parameters
+    known = _settable(build, fixed)
+    ours = takes_tasks and _TRAIN.name not in known
+    kwargs = {**fixed, **read_settings(spec, query, {**known, _TRAIN.name: _TRAIN} if ours else known)}
+    if ours and (file := kwargs.pop(_TRAIN.name, "")):
+        tasks = _trained_on(str(file), build(**kwargs))
     if tasks is not None:
-        if "tasks" not in inspect.signature(build).parameters:
+        if not takes_tasks:
             raise UsageError(f"{name} takes no tasks: its class has no argument `tasks`.")
         kwargs["tasks"] = tasks
     return _checked(name, build(**kwargs))
@@ -188,6 +203,16 @@ def _checked(name: str, env: object) -> TextEnv:
     if not isinstance(env, TextEnv):
         raise UsageError(f"{name} made a {type(env).__name__}, expected a TextEnv.")
     return env
+
+
+def _trained_on(file: str, world: TextEnv) -> TaskSet:
+    """Return the tasks of a file that may be learned from, and the held-out tasks of a world."""
+    from palaestra.envs.sources import load_tasks
+
+    learned = load_tasks(file).tasks.split().train
+    mine = {task.id for task in learned}
+    held = (task for task in world.tasks.split().test if task.id not in mine)
+    return TaskSet((*learned, *held), f"{world.tasks.name}[{file}]")
 
 
 def _is_ours(name: str) -> bool:

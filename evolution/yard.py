@@ -71,6 +71,11 @@ class Yard:
             raise UsageError(f"{self.rollout.agent.name} has no weights that could be frozen here.")
         return policy
 
+    @property
+    def directory(self) -> Path:
+        """The run's folder, in which the league lies."""
+        return self.league.folder.parent
+
     def arena(self, env: str) -> Arena:
         """Return the arena of a spec, to read from; it is built once."""
         if env not in self._arenas:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from palaestra.envs.errors import UsageError
 from palaestra.envs.task import Json, Task, TaskSet
 
-__all__ = ["LEVELS", "Function", "functions_of", "synthesis_tasks"]
+__all__ = ["INPUTS", "LEVELS", "SHOWN", "SHOWN_INPUTS", "Function", "function_task", "functions_of", "synthesis_tasks"]
 
 SHOWN = 3
 """How many examples are shown."""
 
 # Examples are drawn from the first; a program is tried on all of the second, the examples among them.
-_SHOWN_INPUTS = tuple(range(10))
-_INPUTS = (*_SHOWN_INPUTS, -1, -4, -17, 12, 23, 40, 99)
+SHOWN_INPUTS = tuple(range(10))
+INPUTS = (*SHOWN_INPUTS, -1, -4, -17, 12, 23, 40, 99)
 # Most functions have triples of examples that tell them from all others; those few that have none are drawn anew.
 _PATIENCE = 50
 
@@ -100,7 +100,7 @@ def functions_of(level: int) -> tuple[Function, ...]:
             for b in kind.b:
                 text = kind.text.format(a=a, b=b)
                 code = compile(text, text, "eval")
-                values = tuple(eval(code, {"x": x}) for x in _INPUTS)
+                values = tuple(eval(code, {"x": x}) for x in INPUTS)
                 found.setdefault(values, Function(index, text, values))
     return tuple(found.values())
 
@@ -123,9 +123,9 @@ def synthesis_tasks(level: int, *, size: int, seed: int = 0) -> TaskSet:
         for _ in range(_PATIENCE):
             kind = kinds[generator.integers(len(kinds))]
             chosen = int(kind[generator.integers(len(kind))])
-            shown = np.sort(generator.permutation(len(_SHOWN_INPUTS))[:SHOWN])
+            shown = np.sort(generator.permutation(len(SHOWN_INPUTS))[:SHOWN])
             if _alone(table, chosen, shown):
-                return _task(functions[chosen], [int(i) for i in shown])
+                return function_task(functions[chosen], [int(i) for i in shown])
         raise AssertionError("the functions of a level can be told apart")
 
     return TaskSet.generated(make, size=size, seed=seed, name=f"synthesis-{level}")
@@ -136,10 +136,16 @@ def _alone(table: NDArray[np.int64], chosen: int, shown: NDArray[np.int64]) -> b
     return int((table[:, shown] == table[chosen, shown]).all(axis=1).sum()) == 1
 
 
-def _task(function: Function, shown: list[int]) -> Task:
-    value = dict(zip(_INPUTS, function.values, strict=True))
-    order = [*(_SHOWN_INPUTS[i] for i in shown)]
-    order += [x for x in _INPUTS if x not in order]
+def function_task(function: Function, shown: list[int]) -> Task:
+    """Return the task of finding a function.
+
+    Args:
+        function: It, with its values on all of `INPUTS`.
+        shown: `SHOWN` of `SHOWN_INPUTS`, by their index, of which the values are told.
+    """
+    value = dict(zip(INPUTS, function.values, strict=True))
+    order = [*(SHOWN_INPUTS[i] for i in shown)]
+    order += [x for x in INPUTS if x not in order]
     examples = " ".join(f"f({x})={value[x]}" for x in order[:SHOWN])
     reference: dict[str, Json] = {
         "format": "calls",

@@ -10,6 +10,7 @@ from palaestra.envs.sandbox import CallJob, Limits, Outcome, Returned
 from palaestra.envs.sandbox.job import Value
 from palaestra.envs.task import Task, TaskSet
 from palaestra.envs.verdict import Verdict
+from palaestra.envs.writing.functions import HOW_TO_WRITE, read_function, write_function
 
 __all__ = ["Synthesis", "whole_program"]
 
@@ -62,6 +63,7 @@ class Synthesis(CodeQuestions):
         tasks: TaskSet | None = None,
         render_mode: str | None = None,
     ) -> None:
+        self.level = level
         tasks = tasks if tasks is not None else synthesis_tasks(level, size=size, seed=seed)
         super().__init__(tasks, code_judge(credit, _LIMITS), tries=tries, render_mode=render_mode)
 
@@ -89,6 +91,19 @@ class Synthesis(CodeQuestions):
             return None
         difference = cases[0]["expected"] - cases[0]["arguments"][0]
         return (f"x{difference:+d}" if difference else "x",)
+
+    @property
+    def how_to_write(self) -> str:
+        """What somebody is told who shall write a task."""
+        return HOW_TO_WRITE
+
+    def write_task(self, task: Task) -> str:
+        """Return the function and the inputs that are shown."""
+        return write_function(task)
+
+    def read_task(self, text: str) -> Task:
+        """Run a function twice and make a task of it; see `TaskLanguage`."""
+        return read_function(text, self.level, _LIMITS)
 
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw one operation with a digit."""

@@ -7,11 +7,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
+from palaestra.envs.arena.dialogues.sums import Sums
 from palaestra.envs.errors import UsageError
 from palaestra.envs.math.answers import NumberJudge
 from palaestra.envs.question import QuestionEnv
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task, TaskSet
+from palaestra.envs.writing.sums import evolved_sum
 
 __all__ = ["LEVELS", "Arithmetic", "Difficulty", "arithmetic_tasks"]
 
@@ -59,6 +61,7 @@ class Arithmetic(QuestionEnv):
     Args:
         digits: Most digits of an operand; overrides the level's.
         operands: How many numbers; overrides the level's.
+        fewest: Fewest numbers; problems have any count from this one up. Without it all have as many as there may be.
         operations: Signs to draw from, of `+-*/`; overrides the level's.
         level: A step of `LEVELS`, 1 (one-digit sums) to 8; 2, the default, is the sum of two numbers up to 99.
         worked: Solutions of sums say how they are reached, digit by digit from the right with what is carried:
@@ -78,6 +81,7 @@ class Arithmetic(QuestionEnv):
         *,
         digits: int | None = None,
         operands: int | None = None,
+        fewest: int | None = None,
         operations: str | None = None,
         level: int = 2,
         worked: bool = False,
@@ -99,7 +103,9 @@ class Arithmetic(QuestionEnv):
             raise UsageError(f"Only sums can be worked; operations must be '+', got {difficulty.operations!r}.")
         self.worked = worked
         self._highest = 10**difficulty.digits if tasks is None else 100
-        tasks = tasks if tasks is not None else arithmetic_tasks(difficulty, size=size, seed=seed)
+        self._sums = Sums(*difficulty)
+        if tasks is None:
+            tasks = arithmetic_tasks(difficulty, size=size, seed=seed, fewest=fewest)
         super().__init__(tasks, NumberJudge(), tries=tries, render_mode=render_mode)
 
     @property
@@ -126,13 +132,37 @@ class Arithmetic(QuestionEnv):
         columns = [sum(sign * int(number[place : place + 1] or "0") for sign, number in terms) % 10 for place in places]
         return (str(sum(digit * 10**place for place, digit in enumerate(columns))),)
 
+    @property
+    def how_to_write(self) -> str:
+        """What somebody is told who shall write a problem."""
+        return self._sums.how_to_propose
+
+    def write_task(self, task: Task) -> str:
+        """Return the problem without spaces."""
+        return task.prompt.removesuffix(" = ?").replace(" ", "")
+
+    def read_task(self, text: str) -> Task:
+        """Read a problem within the bounds of this world and work it out; see `TaskLanguage`."""
+        found = self._sums.read(text)
+        return Task(found.key, found.prompt, found.reference)
+
+    def evolved_text(self, text: str, operation: str, generator: np.random.Generator) -> str | None:
+        """Return a sum made harder, or another; see `KnowsEvolution`."""
+        return evolved_sum(text, operation, generator, digits=self._sums.digits, operands=self._sums.operands)
+
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw a number of about the right size."""
         return str(generator.integers(2 * self._highest))
 
 
-def arithmetic_tasks(difficulty: Difficulty, *, size: int, seed: int = 0) -> TaskSet:
+def arithmetic_tasks(difficulty: Difficulty, *, size: int, seed: int = 0, fewest: int | None = None) -> TaskSet:
     """Make up to `size` distinct problems.
+
+    Args:
+        difficulty: How hard they are.
+        size: How many are wanted.
+        seed: Seed of the draw.
+        fewest: Fewest numbers of a problem; None has all of them as many as the difficulty says.
 
     Raises:
         UsageError: If the difficulty or size is outside its range.
@@ -144,19 +174,24 @@ def arithmetic_tasks(difficulty: Difficulty, *, size: int, seed: int = 0) -> Tas
         raise UsageError(f"operations must be some of '+-*/', got {operations!r}.")
     if size < 1:
         raise UsageError(f"size must be at least 1, got {size}.")
+    fewest = operands if fewest is None else fewest
+    if not 2 <= fewest <= operands:
+        raise UsageError(f"fewest must be from 2 to operands ({operands}), got {fewest}.")
     signs = "".join(sign for sign in "+-*/" if sign in operations)
-    name = f"arithmetic({digits} digits, {operands} operands, {signs})"
+    counts = f"{operands}" if fewest == operands else f"{fewest} to {operands}"
+    name = f"arithmetic({digits} digits, {counts} operands, {signs})"
     generator = derive_generator(seed, "tasks", name)
     count = (10**digits) ** operands * len(signs) ** (operands - 1)
     tasks: dict[str, Task] = {}
-    if count <= _LISTED and "/" not in signs:
+    if fewest == operands and count <= _LISTED and "/" not in signs:
         for index in generator.permutation(count)[:size]:
             task = _task(*_unranked(int(index), Difficulty(digits, operands, signs)))
             tasks[task.id] = task
         return TaskSet(tasks.values(), name)
     misses = 0
     while len(tasks) < size and misses < _PATIENCE:
-        task = _task(*_drawn(generator, Difficulty(digits, operands, signs)))
+        many = operands if fewest == operands else int(generator.integers(fewest, operands + 1))
+        task = _task(*_drawn(generator, Difficulty(digits, many, signs)))
         misses = misses + 1 if task.id in tasks else 0
         tasks[task.id] = task
     return TaskSet(tasks.values(), name)

@@ -13,6 +13,7 @@ from palaestra.envs.math.answers import shown
 from palaestra.envs.question import QuestionEnv
 from palaestra.envs.task import Json, Task, TaskSet
 from palaestra.envs.verdict import Status, Verdict
+from palaestra.envs.writing.language import BadTaskError
 
 __all__ = ["Countdown", "CountdownJudge", "countdown_tasks", "find_expression"]
 
@@ -24,6 +25,7 @@ _SPELLINGS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "÷": "/", "−": 
 _TEX = ((r"\times", "*"), (r"\cdot", "*"), (r"\div", "/"), (r"\left", ""), (r"\right", ""))
 _RUN = re.compile(r"[0-9(+\-*/][0-9+\-*/(). \t]*")
 _COMPUTES = re.compile(r"[0-9)][ \t]*[+\-*/]+[ \t]*[0-9(]")
+_WRITTEN = re.compile(r"([0-9]{1,3}(?:, ?[0-9]{1,3})*): ?(.+)", re.ASCII)
 _ANSWER_TAG = re.compile(r"<answer>([^<]*)(?:</answer>|$)")
 
 
@@ -65,6 +67,7 @@ class Countdown(QuestionEnv):
         tasks: TaskSet | None = None,
         render_mode: str | None = None,
     ) -> None:
+        self._numbers, self._highest = numbers, highest
         tasks = tasks if tasks is not None else countdown_tasks(numbers=numbers, highest=highest, size=size, seed=seed)
         super().__init__(tasks, CountdownJudge(), tries=tries, render_mode=render_mode)
 
@@ -76,6 +79,42 @@ class Countdown(QuestionEnv):
         """Return the expression the task was made from."""
         known = task.metadata.get("solution")
         return (known,) if isinstance(known, str) else None
+
+    @property
+    def how_to_write(self) -> str:
+        """What somebody is told who shall write a task."""
+        return (
+            f"A task is {self._numbers} whole numbers from 1 to {self._highest}, a colon, and an expression of some of "
+            "them, each used at most once, with + - * / and parentheses, whose value is to be reached and is none of "
+            "them, such as: 3, 5, 2, 7: (3 + 5) * 2. Your last line is the task."
+        )
+
+    def write_task(self, task: Task) -> str:
+        """Return the numbers and the expression that the task was made from."""
+        reference, solution = task.reference, self.solution(task)
+        if not isinstance(reference, dict) or solution is None:
+            raise UsageError(f"Task {task.id!r} cannot be written down: no solution of it is known.")
+        return f"{', '.join(map(str, reference['numbers']))}: {solution[0]}"
+
+    def read_task(self, text: str) -> Task:
+        """Compute the expression, which shows that the task can be solved; see `TaskLanguage`."""
+        line = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+        match = _WRITTEN.fullmatch(line[:_EXPRESSION_CHARS])
+        if match is None:
+            raise BadTaskError(Status.UNPARSED, f"{shown(line)} is no list of numbers, colon and expression")
+        given = [int(number) for number in match[1].split(",")]
+        if len(given) != self._numbers or not all(1 <= number <= self._highest for number in given):
+            raise BadTaskError(Status.ILLEGAL, f"expected {self._numbers} numbers from 1 to {self._highest}")
+        expression = match[2].strip()
+        try:
+            value = _evaluated(expression, Counter(given))
+        except _RefusedError as refused:
+            raise BadTaskError(refused.verdict.status, refused.verdict.detail) from None
+        if value.denominator != 1 or not 1 < value <= 10 * self._highest or value in given:
+            raise BadTaskError(Status.ILLEGAL, f"{value} is no target from 2 to {10 * self._highest} that is not given")
+        target, used = int(value), len(re.findall("[0-9]+", expression))
+        metadata: dict[str, Json] = {"solution": expression, "difficulty": used}
+        return Task("", _prompt(given, target), {"numbers": given, "target": target}, metadata)
 
     def sample_action(self, generator: np.random.Generator) -> str:
         """Draw signs between the given numbers."""

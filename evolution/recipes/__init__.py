@@ -217,6 +217,18 @@ _CARDS = (
         "palaestra.evolution.recipes.codet:codet",
     ),
     RecipeCard(
+        "self-instruct",
+        "Write tasks in context from seeds, keep what is novel and can be checked, imitate one's right solutions.",
+        'Wang et al. 2023, "Self-Instruct"',
+        "palaestra.evolution.recipes.evolving:self_instruct",
+    ),
+    RecipeCard(
+        "evol-instruct",
+        "Evolve tasks in depth and breadth, eliminate what failed, imitate one's right solutions.",
+        'Xu et al. 2023, "WizardLM"',
+        "palaestra.evolution.recipes.evolving:evol_instruct",
+    ),
+    RecipeCard(
         "curriculum",
         "GRPO on tasks that are solved sometimes, as the last steps have found.",
         'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 
 from palaestra.envs.errors import UnknownNameError
-from palaestra.evolution.reproduction import climbing, guided, imitation, preferences
+from palaestra.evolution.reproduction import climbing, evolving, guided, imitation, preferences
 from palaestra.evolution.reproduction.miniature import Miniature
 
 __all__ = ["find_miniatures", "miniatures"]
 
-_MINIATURES = (*imitation.MINIATURES, *preferences.MINIATURES, *guided.MINIATURES, *climbing.MINIATURES)
+_MINIATURES = (
+    *imitation.MINIATURES,
+    *preferences.MINIATURES,
+    *guided.MINIATURES,
+    *climbing.MINIATURES,
+    *evolving.MINIATURES,
+)
 
 
 def miniatures() -> tuple[Miniature, ...]:
