@@ -101,7 +101,7 @@ class Plan:
     most_steps: int = 5_000
 
 
-# Positions are short and there are few of them: a narrower policy plays and learns faster, and no worse.
+# Where contexts are short and there is little to know, a narrower policy plays and learns faster, and no worse.
 _SLIGHT = Plan(hidden_size=64, intermediate_size=256)
 
 
@@ -130,7 +130,7 @@ def born(
         UsageError: If the environment knows no solution to demonstrate.
     """
     env = catalogue.make(skill)
-    plan = plan or (_SLIGHT if env.tells_all else Plan())
+    plan = plan or (_SLIGHT if env.slight else Plan())
     key = repr((_EDITION, skill, env.tasks.digest, seed, sorted(asdict(plan).items()), torch.__version__))
     folder = cache_folder() / "nursery" / f"{_slug(skill)}-s{seed}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
     if not folder.exists():

@@ -83,6 +83,12 @@ _WORLDS = (
         "Find one fact, or a chain, in a long text",
     ),
     World("palaestra/GuessNumber-v0", "palaestra.envs.puzzle.guess_number:GuessNumber", "Find a secret by bisection"),
+    World(
+        "palaestra/Codebook-v0",
+        "palaestra.envs.puzzle.codebook:Codebook",
+        "Decode by a hidden code that earlier tries tell, ?code=1",
+        cradle=True,
+    ),
     World("palaestra/Question-v0", "palaestra.envs.question:FileQuestions", "Questions from a file, ?path=FILE"),
     World("palaestra/FrozenLake-v0", _TEXT_WORLD, "Cross the ice without falling in", {"env": "FrozenLake-v1"}),
     World("palaestra/Taxi-v0", _TEXT_WORLD, "Fetch a passenger and drop them off", {"env": "Taxi-v4"}),
