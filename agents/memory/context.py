@@ -11,8 +11,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
 
+from palaestra.agents.memory.budgets import Budgets, rough_tokens
 from palaestra.agents.memory.entry import Entry, Kind
-from palaestra.agents.memory.memory import Budgets, Memory, rough_tokens
+from palaestra.agents.memory.memory import Memory
 from palaestra.agents.memory.search import load_encoder
 from palaestra.envs.errors import UsageError
 from palaestra.envs.telling import told

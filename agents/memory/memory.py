@@ -15,44 +15,15 @@ from threading import RLock
 from types import MappingProxyType
 from typing import Any, Literal
 
+from palaestra.agents.memory.budgets import Budgets, rough_tokens
+from palaestra.agents.memory.database import COLUMNS, entry_of, open_database
 from palaestra.agents.memory.entry import Entry, Kind, Provenance
 from palaestra.agents.memory.search import Encoder, lexical_query, nearest, packed
 from palaestra.envs.errors import UnknownNameError, UsageError
 
-__all__ = ["Added", "Budgets", "Memory", "rough_tokens"]
+__all__ = ["Added", "Memory"]
 
-_FORMAT = 1
-_SCHEMA = """
-CREATE TABLE entries (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, text TEXT NOT NULL, key TEXT NOT NULL,
-    votes INTEGER NOT NULL, tokens INTEGER NOT NULL, run TEXT NOT NULL, step INTEGER NOT NULL, episode TEXT NOT NULL,
-    author TEXT NOT NULL, data TEXT NOT NULL, UNIQUE (kind, text));
-CREATE TABLE vectors (
-    entry INTEGER NOT NULL, encoder TEXT NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (entry, encoder));
-CREATE VIRTUAL TABLE words USING fts5(text, key);
-"""
-_COLUMNS = "id, kind, text, key, votes, tokens, run, step, episode, author, data"
-# Others may be writing; a write takes milliseconds.
-_WAIT_SECONDS = 30.0
-
-
-def rough_tokens(text: str) -> int:
-    """Return about how many tokens a text has, where there is no tokenizer to count them: a quarter of its letters."""
-    return -(-len(text) // 4)
-
-
-@dataclass(frozen=True)
-class Budgets:
-    """Most tokens of all entries of a kind together; 0 is no limit."""
-
-    episode: int = 0
-    insight: int = 0
-    skill: int = 0
-
-    def of(self, kind: Kind) -> int:
-        """Return the budget of a kind."""
-        budget: int = getattr(self, kind.value)
-        return budget
+_UNLIMITED = Budgets()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +61,7 @@ class Memory:
     """
 
     path: Path | None = None
-    budgets: Budgets = Budgets()
+    budgets: Budgets = _UNLIMITED
     count: Callable[[str], int] = rough_tokens
     encoder: Encoder | None = None
     read_only: bool = False
@@ -98,7 +69,7 @@ class Memory:
     _digest: tuple[int, str] = field(default=(-1, ""), repr=False)
 
     def __post_init__(self) -> None:
-        self._database = _opened(self.path, self.read_only)
+        self._database = open_database(self.path, self.read_only)
 
     def add(
         self,
@@ -117,14 +88,14 @@ class Memory:
         """
         if not text.strip():
             raise UsageError("There is nothing to remember in an empty text.")
-        return self._put(Entry(kind, text, key, votes, self.count(text), provenance, dict(data)))
+        return self._put(Entry(kind, _storable(text), _storable(key), votes, self.count(text), provenance, dict(data)))
 
     def _put(self, entry: Entry) -> Added:
         budget = self.budgets.of(entry.kind)
         if budget and entry.tokens > budget:
             return Added(None)
         with self._change() as database:
-            sql = f"SELECT {_COLUMNS} FROM entries WHERE kind = ? AND text = ?"
+            sql = f"SELECT {COLUMNS} FROM entries WHERE kind = ? AND text = ?"
             known = database.execute(sql, (entry.kind.value, entry.text)).fetchone()
             if known is not None:
                 database.execute("UPDATE entries SET votes = votes + ? WHERE id = ?", (entry.votes, known[0]))
@@ -132,7 +103,7 @@ class Memory:
             origin = entry.provenance
             row = (entry.kind.value, entry.text, entry.key, entry.votes, entry.tokens, origin.run, origin.step)
             data = json.dumps(dict(entry.data), sort_keys=True)
-            sql = f"INSERT INTO entries ({_COLUMNS.removeprefix('id, ')}) VALUES (?,?,?,?,?,?,?,?,?,?)"
+            sql = f"INSERT INTO entries ({COLUMNS.removeprefix('id, ')}) VALUES (?,?,?,?,?,?,?,?,?,?)"
             number = database.execute(sql, (*row, origin.episode, origin.author, data)).lastrowid or 0
             self._index(number, entry)
             return Added(replace(entry, id=number), True, tuple(self._evict(entry.kind, keep=number)))
@@ -145,7 +116,7 @@ class Memory:
         Raises:
             UsageError: If there is no such entry, or the text is empty.
         """
-        entry = self[number]
+        entry, text = self[number], _storable(text)
         if not text.strip():
             raise UsageError("An entry cannot say nothing; remove it instead.")
         origin, budget = provenance or entry.provenance, self.budgets.of(entry.kind)
@@ -218,22 +189,22 @@ class Memory:
             "ORDER BY bm25(words), e.id LIMIT ?"
         )
         with self._lock:
-            return [_entry(row) for row in self._database.execute(sql, (words, kind.value, most))]
+            return [entry_of(row) for row in self._database.execute(sql, (words, kind.value, most))]
 
     def entries(self, kind: Kind | None = None) -> list[Entry]:
         """Return the entries of a kind, or all, in the order in which they were written."""
         where = "" if kind is None else " WHERE kind = ?"
         values = () if kind is None else (kind.value,)
         with self._lock:
-            rows = self._database.execute(f"SELECT {_COLUMNS} FROM entries{where} ORDER BY id", values)
-            return [_entry(row) for row in rows]
+            rows = self._database.execute(f"SELECT {COLUMNS} FROM entries{where} ORDER BY id", values)
+            return [entry_of(row) for row in rows]
 
     def __getitem__(self, number: int) -> Entry:
         with self._lock:
-            row = self._database.execute(f"SELECT {_COLUMNS} FROM entries WHERE id = ?", (number,)).fetchone()
+            row = self._database.execute(f"SELECT {COLUMNS} FROM entries WHERE id = ?", (number,)).fetchone()
         if row is None:
             raise UsageError(f"This memory has no entry {number}; it has {len(self)} entries.")
-        return _entry(row)
+        return entry_of(row)
 
     def __len__(self) -> int:
         with self._lock:
@@ -292,9 +263,9 @@ class Memory:
         self.close()
 
     def take(self, entries: Iterable[Entry]) -> int:
-        """Remember entries of another memory, all or none; return how many are new."""
+        """Remember entries of another memory, all or none; return how many are new. Their tokens are counted anew."""
         with self._change():
-            return sum(self._put(entry).new for entry in entries)
+            return sum(self._put(replace(entry, tokens=self.count(entry.text))).new for entry in entries)
 
     def _index(self, number: int, entry: Entry) -> None:
         self._database.execute("INSERT INTO words (rowid, text, key) VALUES (?, ?, ?)", (number, entry.text, entry.key))
@@ -355,54 +326,12 @@ class Memory:
             return _revived, (self._database.serialize(), self.budgets)
 
 
+def _storable(text: str) -> str:
+    """Return a text without halves of characters, which a server may send and no file can hold."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _revived(content: bytes, budgets: Budgets) -> Memory:
     memory = Memory(None, budgets)
     memory._database.deserialize(content)
     return memory
-
-
-def _entry(row: Any) -> Entry:
-    number, kind, text, key, votes, tokens, run, step, episode, author, data = row
-    origin = Provenance(run, step, episode, author)
-    return Entry(Kind(kind), text, key, votes, tokens, origin, json.loads(data), number)
-
-
-def _opened(path: Path | None, read_only: bool) -> sqlite3.Connection:
-    """Open a database; a new one is given its tables."""
-    if path is not None and read_only and not path.is_file():
-        raise UsageError(f"There is no memory at {path}.")
-    where = ":memory:" if path is None else path.resolve().as_uri() + ("?mode=rw" if read_only else "?mode=rwc")
-    try:
-        # Transactions are begun by `_change` alone; the lock lets threads take turns.
-        database = sqlite3.connect(
-            where, uri=path is not None, isolation_level=None, check_same_thread=False, timeout=_WAIT_SECONDS
-        )
-        database.execute("PRAGMA synchronous = FULL")
-        if read_only:  # Not opened so: who reads must be able to take back what a killed writer left half-done.
-            database.execute("PRAGMA query_only = ON")
-        version = int(database.execute("PRAGMA user_version").fetchone()[0])
-        if version == 0 and not read_only:
-            _founded(database, path)
-            version = _FORMAT
-    except sqlite3.Error as error:
-        raise UsageError(
-            f"{path} cannot be used as a memory: {error}. Give the path of one, or of a new file."
-        ) from error
-    if version != _FORMAT:
-        database.close()
-        newer = "of a newer version; upgrade Palaestra" if version > _FORMAT else "no memory that Palaestra wrote"
-        raise UsageError(f"{path} is {newer}. This version reads format {_FORMAT}, and found {version}.")
-    return database
-
-
-def _founded(database: sqlite3.Connection, path: Path | None) -> None:
-    database.execute("BEGIN IMMEDIATE")
-    # Another process may have been faster.
-    if int(database.execute("PRAGMA user_version").fetchone()[0]) == 0:
-        if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            database.execute("ROLLBACK")
-            raise UsageError(f"{path} is a database of something else. Give the path of a memory, or of a new file.")
-        for statement in filter(str.strip, _SCHEMA.split(";")):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {_FORMAT}")
-    database.execute("COMMIT")

@@ -1,6 +1,7 @@
 """How entries are found: by the words they share with a query, or by the nearness of vectors."""
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -26,6 +27,7 @@ class Encoder(Protocol):
         ...
 
 
+@lru_cache(maxsize=2)
 def load_encoder(name: str) -> Encoder:
     """Return the encoder of a name or folder.
 

@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 from palaestra.agents.agent import Acting, Agent, HoldsResources, Player, SpeaksFor
 from palaestra.agents.http.meter import Metered, Usage
+from palaestra.agents.memory.budgets import rough_tokens
 from palaestra.agents.memory.context import Context
-from palaestra.agents.memory.memory import rough_tokens
 from palaestra.agents.policy import Policy, Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.place import Place

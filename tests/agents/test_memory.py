@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from palaestra.agents.memory.budgets import Budgets, rough_tokens
 from palaestra.agents.memory.entry import Entry, Kind, Provenance
 from palaestra.agents.memory.exchange import export_entries, import_entries
-from palaestra.agents.memory.memory import Budgets, Memory, rough_tokens
+from palaestra.agents.memory.memory import Memory
 from palaestra.envs.errors import BadRowError, ContractError, UnknownNameError, UsageError
 
 ORIGIN = Provenance("runs/a", 3, "s3/r0/g1/a0", "local:x")
@@ -128,6 +129,7 @@ def test_votes_end_an_entry_and_edits_meet():
             wrong()
     with pytest.raises(UsageError):
         memory.add(Kind.INSIGHT, "  ")
+    assert memory.add(Kind.INSIGHT, "half \ud800 of it").entry.text == "half ? of it"
 
 
 def test_where_it_came_from_and_everything_else_survives_the_file(tmp_path):

@@ -16,6 +16,7 @@ from palaestra.agents.rollout import Rollout
 from palaestra.agents.specs import load_agent
 from palaestra.envs import make
 from palaestra.envs.errors import ContractError, RunError, UsageError
+from palaestra.envs.telling import LESSON
 from palaestra.evolution.acquisition.groups import SampleGroups
 from palaestra.evolution.evaluation.held_out import HeldOut
 from palaestra.evolution.evolve import evolve, resume
@@ -297,8 +298,8 @@ def test_the_pages_examples_run(spec, tmp_path, monkeypatch, capsys):
     exec(memory, {"__name__": "page"})
     assert "red key" in capsys.readouterr().out
     assert json.loads(Path("memory.jsonl").read_text())["provenance"]["author"] == "me"
-    recipe = own_recipe(
-        method.replace("A rule?", "x\\nOne short note, in one line, that would have helped:"), "told.py"
-    )
+    asked = "The judge: {e.verdict.detail}" + LESSON.replace("\n", "\\n")
+    method = method.replace("{e.verdict.detail}\\nA rule?", asked)
+    recipe = own_recipe(method, "told.py")
     recipe = replace(recipe, acquire=SampleGroups(groups=4, attempts=1), steps=1)
     assert begin(recipe, spec, tmp_path / "run").used == 4

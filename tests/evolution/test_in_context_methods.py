@@ -27,7 +27,7 @@ ORIGIN = Provenance(author="test")
 
 
 def test_operations_are_read_line_by_line():
-    reply = "I think:\nADD: look left: always\n- edit 2: look right\nUPVOTE 1\ndownvote 3.\nADD\nEDIT 4\nADD 3 coins\nUPVOTE"
+    reply = "So:\nADD: look left: always\n- edit 2: look right\nUPVOTE 1\ndownvote 3.\nADD\nEDIT 4\nADD 3 coins\nUPVOTE"
     assert read_operations(reply) == [
         Operation("ADD", 0, "look left: always"),
         Operation("EDIT", 2, "look right"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from palaestra.agents.episode import Episode
+from palaestra.agents.memory.budgets import Budgets
 from palaestra.agents.memory.context import Context, Recall
-from palaestra.agents.memory.memory import Budgets
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.in_context.study import Study
