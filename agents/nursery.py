@@ -42,7 +42,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["Plan", "born", "cache_folder"]
+__all__ = ["Plan", "born", "cache_folder", "suited"]
 
 # Change it when a change here or of the lessons changes what is born: older cached policies are not taken for it then.
 _EDITION = 4
@@ -114,6 +114,11 @@ def cache_folder() -> Path:
     return Path.home() / ".cache" / "palaestra"
 
 
+def suited(skill: str) -> Plan:
+    """Return the plan by which a policy of a skill is born if nothing else is said."""
+    return _SLIGHT if catalogue.make(skill).slight else Plan()
+
+
 def born(
     skill: str, seed: int = 0, *, plan: Plan | None = None, progress: Callable[[int, int], None] | None = None
 ) -> LocalPolicy:
@@ -130,7 +135,7 @@ def born(
         UsageError: If the environment knows no solution to demonstrate.
     """
     env = catalogue.make(skill)
-    plan = plan or (_SLIGHT if env.slight else Plan())
+    plan = plan or suited(skill)
     key = repr((_EDITION, skill, env.tasks.digest, seed, sorted(asdict(plan).items()), torch.__version__))
     folder = cache_folder() / "nursery" / f"{_slug(skill)}-s{seed}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
     if not folder.exists():

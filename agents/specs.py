@@ -159,13 +159,15 @@ def _number(options: dict[str, str], key: str, default: int) -> int:
 
 
 def _nursery(skill: str, options: dict[str, str], seed: int, progress: Callable[[int, int], None] | None) -> Policy:
-    from palaestra.agents.nursery import Plan, born
+    from palaestra.agents.nursery import born, suited
 
     named = _number(options, "seed", seed)
-    plan = _planned(Plan(), {key.removeprefix(_PLAN): v for key, v in options.items() if key.startswith(_PLAN)})
+    changes = {key.removeprefix(_PLAN): value for key, value in options.items() if key.startswith(_PLAN)}
     of_skill = {key: value for key, value in options.items() if key != "seed" and not key.startswith(_PLAN)}
     settings = "&".join(f"{key}={quote(value)}" for key, value in of_skill.items())
-    return born(f"{skill}?{settings}" if settings else skill, named, plan=plan, progress=progress)
+    named_skill = f"{skill}?{settings}" if settings else skill
+    plan = _planned(suited(named_skill), changes) if changes else None
+    return born(named_skill, named, plan=plan, progress=progress)
 
 
 def _planned(plan: "Plan", options: dict[str, str]) -> "Plan":
