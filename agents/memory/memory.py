@@ -162,7 +162,7 @@ class Memory:
             database.execute("DELETE FROM entries WHERE id = ?", (number,))
 
     def search(self, query: str, kind: Kind, most: int, *, by: Literal["words", "meaning"] = "words") -> list[Entry]:
-        """Return the entries nearest to a query, nearest first; equally near ones as they were written.
+        """Return the entries nearest to a query, nearest first; of those that share the same words, the most voted for.
 
         Args:
             query: A text, such as a task's prompt.
@@ -186,7 +186,7 @@ class Memory:
         sql = (
             "SELECT e.id, e.kind, e.text, e.key, e.votes, e.tokens, e.run, e.step, e.episode, e.author, e.data "
             "FROM words JOIN entries e ON e.id = words.rowid WHERE words MATCH ? AND e.kind = ? "
-            "ORDER BY bm25(words), e.id LIMIT ?"
+            "ORDER BY bm25(words), e.votes DESC, e.id LIMIT ?"
         )
         with self._lock:
             return [entry_of(row) for row in self._database.execute(sql, (words, kind.value, most))]

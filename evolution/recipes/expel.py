@@ -23,7 +23,7 @@ def expel() -> Recipe:
     """
     return Recipe(
         name="expel",
-        acquire=SampleGroups(groups=24, attempts=1, sampling=Sampling(max_tokens=64, temperature=0.7)),
+        acquire=SampleGroups(groups=24, attempts=1, sampling=Sampling(max_tokens=64, temperature=0.0)),
         refine=(),
         update=InContext(Expel(), recall=Recall(tokens=512, insights=16, episodes=2)),
         evaluate=HeldOut(),

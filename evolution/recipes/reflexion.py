@@ -22,7 +22,7 @@ def reflexion() -> Recipe:
     """
     return Recipe(
         name="reflexion",
-        acquire=SampleGroups(groups=24, attempts=1, sampling=Sampling(max_tokens=64, temperature=0.7)),
+        acquire=SampleGroups(groups=24, attempts=1, sampling=Sampling(max_tokens=64, temperature=0.0)),
         refine=(),
         update=InContext(Reflexion(), recall=Recall(tokens=256, insights=16)),
         evaluate=HeldOut(),

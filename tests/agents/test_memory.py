@@ -53,6 +53,8 @@ def test_the_key_is_searched_too_and_ties_stay_in_order():
     for number in range(5):
         memory.add(Kind.EPISODE, f"reply {number}", key="same task")
     assert texts(memory.search("task", Kind.EPISODE, 3)) == ["reply 0", "reply 1", "reply 2"]
+    memory.vote(5)
+    assert texts(memory.search("task", Kind.EPISODE, 3)) == ["reply 4", "reply 0", "reply 1"]
 
 
 def test_meaning_is_the_cosine_of_vectors_each_made_once():
