@@ -15,7 +15,7 @@ from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.view import Silent
 
-ENV = "codebook?code=1"
+ENV = "codebook?code=3"
 
 
 def accuracy(notes):
@@ -43,8 +43,8 @@ def test_it_learns_the_code(name, tmp_path):
     result = evolve(
         find_recipe(name, settings),
         objective=Objective("codes", (ENV,)),
-        policy="nursery:codebook",
-        seed=0,
+        policy="nursery:codebook?seed=0",
+        seed=2,
         directory=tmp_path / "run",
         view=Silent(),
         settings=settings,
