@@ -42,7 +42,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["Plan", "born", "cache_folder"]
+__all__ = ["Plan", "born", "cache_folder", "suited"]
 
 # Change it when a change here or of the lessons changes what is born: older cached policies are not taken for it then.
 _EDITION = 4
@@ -101,7 +101,7 @@ class Plan:
     most_steps: int = 5_000
 
 
-# Positions are short and there are few of them: a narrower policy plays and learns faster, and no worse.
+# Where contexts are short and there is little to know, a narrower policy plays and learns faster, and no worse.
 _SLIGHT = Plan(hidden_size=64, intermediate_size=256)
 
 
@@ -112,6 +112,11 @@ def cache_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "palaestra"
     return Path.home() / ".cache" / "palaestra"
+
+
+def suited(skill: str) -> Plan:
+    """Return the plan by which a policy of a skill is born if nothing else is said."""
+    return _SLIGHT if catalogue.make(skill).slight else Plan()
 
 
 def born(
@@ -130,7 +135,7 @@ def born(
         UsageError: If the environment knows no solution to demonstrate.
     """
     env = catalogue.make(skill)
-    plan = plan or (_SLIGHT if env.tells_all else Plan())
+    plan = plan or suited(skill)
     key = repr((_EDITION, skill, env.tasks.digest, seed, sorted(asdict(plan).items()), torch.__version__))
     folder = cache_folder() / "nursery" / f"{_slug(skill)}-s{seed}-{blake2b(key.encode(), digest_size=6).hexdigest()}"
     if not folder.exists():

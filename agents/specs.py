@@ -4,7 +4,8 @@
   stands behind the question mark are settings of the skill
 - `local:PATH-or-id[?lora=8]`; `trust_remote_code=true` lets a model run the Python code that comes with it
 - `vllm:PATH-or-id[?dtype=float32&context=4096&cache_gib=8]`
-- `run:PATH[@step]`, a checkpoint of a run, by default the last; `trust_remote_code=true` as above
+- `run:PATH[@step]`, a checkpoint of a run, by default the last; `trust_remote_code=true` as above. Of a run that
+  learned in context it is the agent that the run began with, told the context of that step
 - `http:MODEL@http://HOST:PORT/v1`, a model on a server that speaks the OpenAI chat protocol; options: `key` (name of
   the environment variable with the key), `concurrency`, `retries`, `connect` and `timeout` (seconds),
   `sampling=server`, `price_in` and `price_out` (of a million tokens), `budget`
@@ -14,14 +15,17 @@
 Whoever samples takes `stop=TEXT` too, as often as there are stop strings.
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote
 
 from palaestra.agents.agent import Agent
 from palaestra.agents.language import LanguageAgent
+from palaestra.agents.memory.context import Context
+from palaestra.agents.memory.told import ToldAgent, counter, with_context
 from palaestra.agents.policy import Policy, Sampling
 from palaestra.agents.scripted import ConstantAgent, OracleAgent, RandomAgent
 from palaestra.envs.errors import UnknownNameError, UsageError
@@ -75,13 +79,12 @@ def load_agent(
         "nursery": lambda options: _nursery(name, options, seed, progress),
         "local": lambda options: _local(name, options, trainable),
         "vllm": lambda options: _vllm(name, options),
-        "run": lambda options: _of_run(name, options, trainable),
     }
     others: dict[str, Callable[[dict[str, str]], Agent]] = {
         "search": lambda options: _search(name, options),
         "scripted": lambda options: _scripted(name, options),
     }
-    kinds = [*policies, "http", *others]
+    kinds = [*policies, "run", "http", *others]
     if kind not in kinds:
         raise UnknownNameError("kind of agent", kind, kinds, _FORMS)
     if trainable:
@@ -93,7 +96,13 @@ def load_agent(
     stop, rest = _stop_strings(query)
     if kind == "http":
         return _http(spec, name, parse_options(rest), sampling, system, stop)
-    policy = policies[kind](parse_options(rest))
+    if kind == "run":
+        checkpoint = _checkpoint(name, parse_options(rest))
+        if Context.lies_in(checkpoint.folder):
+            return _told(checkpoint, stop, sampling, trainable=trainable, system=system)
+        policy = _of_run(checkpoint, trainable)
+    else:
+        policy = policies[kind](parse_options(rest))
     return LanguageAgent(policy, sampling, system=system, stop=stop)
 
 
@@ -150,13 +159,15 @@ def _number(options: dict[str, str], key: str, default: int) -> int:
 
 
 def _nursery(skill: str, options: dict[str, str], seed: int, progress: Callable[[int, int], None] | None) -> Policy:
-    from palaestra.agents.nursery import Plan, born
+    from palaestra.agents.nursery import born, suited
 
     named = _number(options, "seed", seed)
-    plan = _planned(Plan(), {key.removeprefix(_PLAN): v for key, v in options.items() if key.startswith(_PLAN)})
+    changes = {key.removeprefix(_PLAN): value for key, value in options.items() if key.startswith(_PLAN)}
     of_skill = {key: value for key, value in options.items() if key != "seed" and not key.startswith(_PLAN)}
     settings = "&".join(f"{key}={quote(value)}" for key, value in of_skill.items())
-    return born(f"{skill}?{settings}" if settings else skill, named, plan=plan, progress=progress)
+    named_skill = f"{skill}?{settings}" if settings else skill
+    plan = _planned(suited(named_skill), changes) if changes else None
+    return born(named_skill, named, plan=plan, progress=progress)
 
 
 def _planned(plan: "Plan", options: dict[str, str]) -> "Plan":
@@ -204,10 +215,17 @@ def run_checkpoints(run: Path) -> dict[int, Path]:
     return {int(f.name[5:]): f for folder in folders for f in sorted(folder.glob("step-*")) if f.name[5:].isdecimal()}
 
 
-def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:
-    """Return the policy of a run at one of its checkpoints."""
-    from palaestra.agents.local import LocalPolicy
+class _Checkpoint(NamedTuple):
+    """A step of a run."""
 
+    run: Path
+    number: int
+    folder: Path
+    trusted: bool
+
+
+def _checkpoint(place: str, options: dict[str, str]) -> _Checkpoint:
+    """Return the checkpoint that a spec names."""
     _take(options, "run", _TRUST)
     path, _, step = unquote(place).rpartition("@") if "@" in place else (unquote(place), "", "")
     kept = run_checkpoints(Path(path))
@@ -216,9 +234,37 @@ def _of_run(place: str, options: dict[str, str], trainable: bool) -> Policy:
     if step and (not step.isdecimal() or int(step) not in kept):
         raise UsageError(f"The run {path!r} has no checkpoint {step!r}; it has {', '.join(map(str, sorted(kept)))}.")
     number = int(step) if step else max(kept)
-    policy = LocalPolicy.load(kept[number], trainable=trainable, trust_remote_code=_trusted(options))
-    policy.name = f"run:{quote(path)}@{number}"
+    return _Checkpoint(Path(path), number, kept[number], _trusted(options))
+
+
+def _of_run(checkpoint: _Checkpoint, trainable: bool) -> Policy:
+    """Return the policy of a run at one of its checkpoints."""
+    from palaestra.agents.local import LocalPolicy
+
+    policy = LocalPolicy.load(checkpoint.folder, trainable=trainable, trust_remote_code=checkpoint.trusted)
+    policy.name = f"run:{quote(str(checkpoint.run))}@{checkpoint.number}"
     return policy
+
+
+def _told(
+    checkpoint: _Checkpoint, stop: tuple[str, ...], sampling: Sampling | None, *, trainable: bool, system: str
+) -> Agent:
+    """Return the agent that a run in context began with, told what it is told at a checkpoint."""
+    config = json.loads((checkpoint.run / "run.json").read_text(encoding="utf-8"))["config"]
+    policy = str(config["policy"])
+    if trainable:
+        raise UsageError(
+            f"The run {str(checkpoint.run)!r} changed what its agent is told, and holds no weights. To train those "
+            f"that it began with, name its policy: {policy}."
+        )
+    kind, _, query = policy.partition("?")
+    # Whether code that comes with a model may be run is for whoever names the run to say, now.
+    options = [part for part in query.split("&") if part and not part.startswith(f"{_TRUST}=")]
+    options += [f"stop={quote(text, safe='')}" for text in stop] + [f"{_TRUST}=true"] * checkpoint.trusted
+    spec = kind + ("?" + "&".join(options) if options else "")
+    agent = load_agent(spec, sampling=sampling, system=system, seed=int(config["seed"]))
+    bare = agent.agent if isinstance(agent, ToldAgent) else agent
+    return with_context(bare, Context.load(checkpoint.folder, counter(bare)))
 
 
 def _http(

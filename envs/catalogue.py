@@ -105,6 +105,12 @@ _WORLDS = (
         "palaestra.envs.dialogue.consult:Consult",
         "Ask a patient, then name what is hidden",
     ),
+    World(
+        "palaestra/Codebook-v0",
+        "palaestra.envs.puzzle.codebook:Codebook",
+        "Decode by a hidden code that earlier tries tell, ?code=1",
+        cradle=True,
+    ),
     World("palaestra/Question-v0", "palaestra.envs.question:FileQuestions", "Questions from a file, ?path=FILE"),
     World("palaestra/FrozenLake-v0", _TEXT_WORLD, "Cross the ice without falling in", {"env": "FrozenLake-v1"}),
     World("palaestra/Taxi-v0", _TEXT_WORLD, "Fetch a passenger and drop them off", {"env": "Taxi-v4"}),

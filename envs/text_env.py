@@ -176,6 +176,11 @@ class TextEnv(gymnasium.Env[str, str]):
         """Whether one born to this world masters it, because what is left to learn lies in tasks of another sort."""
         return False
 
+    @property
+    def slight(self) -> bool:
+        """Whether a narrow policy learns this world as well as a wider one, and in less time."""
+        return self.tells_all
+
     def answer(self, action: str) -> str | None:
         """Return what an action comes down to, so that equal answers are equal text; None where there is none.
 

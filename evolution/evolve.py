@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from palaestra.agents.agent import Agent
 from palaestra.agents.specs import checkpoint_spec, load_agent, refuse_untrainable
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
@@ -14,6 +15,7 @@ from palaestra.evolution.acquisition.source import played_ahead
 from palaestra.evolution.engine import check_engine
 from palaestra.evolution.evaluation.auditing import check_auditor
 from palaestra.evolution.executor import check_executor
+from palaestra.evolution.learner import WeightLearner
 from palaestra.evolution.loop import Loop
 from palaestra.evolution.objective import Objective
 from palaestra.evolution.recipe import Recipe, Requires, describe
@@ -23,6 +25,7 @@ from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState, objective_from_json
 from palaestra.evolution.together import begin_together, end_together, refuse_engine, take_part
+from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.view import Phase, View
@@ -91,7 +94,10 @@ def evolve(
     check_auditor(auditor, objective.evaluated)
     check_executor(executor, recipe.acquire, engine=engine)
     _check_turns(recipe)
-    refuse_untrainable(policy)  # before its spec is written anywhere
+    if isinstance(recipe.update, InContext):
+        _check_in_context(recipe, staleness=staleness, engine=engine, executor=executor)
+    else:
+        refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.ladder:
         recipe.acquire.require(env)
     for env in objective.evaluated:
@@ -117,6 +123,7 @@ def evolve(
     }
     with Peers.join() as peers:
         refuse_engine(peers, engine)
+        _refuse_peers(peers, recipe)
         if not peers.leads:
             return take_part(peers)
         with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
@@ -132,6 +139,25 @@ def _check_turns(recipe: Recipe) -> None:
         raise UsageError(
             f"The stages of {recipe.name!r} must begin together: acquire.steps is {list(acquire.steps)} and "
             f"update.steps {list(update.steps)}. Set both alike."
+        )
+
+
+def _check_in_context(recipe: Recipe, *, staleness: int, engine: str, executor: str) -> None:
+    """Refuse what a recipe whose update is told to the agent does not go with."""
+    wanted = {"--staleness": staleness, "--engine": engine, "--executor": executor}
+    for option, value in wanted.items():
+        if value:
+            raise UsageError(
+                f"{recipe.name!r} changes what the agent is told and no weights, so {option} {value} has nothing to "
+                "keep up with. Leave it out; an engine is a policy of its own here: --policy vllm:PATH-or-id."
+            )
+
+
+def _refuse_peers(peers: Peers, recipe: Recipe) -> None:
+    if peers.size > 1 and isinstance(recipe.update, InContext):
+        raise UsageError(
+            f"{recipe.name!r} changes no weights, and {peers.size} processes were launched to train some together. "
+            "Leave accelerate launch out."
         )
 
 
@@ -155,6 +181,7 @@ def _resume(directory: Path, view: View, peers: Peers) -> Result:
     with Run.open(directory) as run:
         refuse_engine(peers, run.config.get("engine", ""))
         recipe = _recipe_of(run)
+        _refuse_peers(peers, recipe)
         if describe(recipe) != run.config["parts"]:
             raise RunError(
                 f"{directory} was made with other values of the recipe {recipe.name!r} than this version has; "
@@ -179,7 +206,8 @@ def _run(run: Run, recipe: Recipe, view: View, peers: Peers) -> Result:
             loop, state = _begin(run, recipe, view, peers)
         else:
             loop, state = _restore(run, recipe, view, peers, *latest)
-        begin_together(peers, recipe, run.config["seed"], run.checkpoint(state.step), loop.policy)
+        if isinstance(loop.learner, WeightLearner):
+            begin_together(peers, recipe, run.config["seed"], run.checkpoint(state.step), loop.learner.policy)
         result = loop.go_on(state)
         end_together(peers, result)
         return result
@@ -192,9 +220,7 @@ def _begin(run: Run, recipe: Recipe, view: View, peers: Peers) -> tuple[Loop, Lo
     state = LoopState(objective_from_json(config["objective"]))
     view.phase(Phase.BIRTH, config["policy"])
     began = time.perf_counter()
-    agent = load_agent(
-        config["policy"], sampling=recipe.acquire.sampling, trainable=True, seed=config["seed"], progress=view.progress
-    )
+    agent = _agent(config["policy"], run, recipe, view)
     state.birth_seconds = time.perf_counter() - began
     loop = Loop(run, recipe, agent, view, peers)
     loop.checkpoint(state)
@@ -203,12 +229,22 @@ def _begin(run: Run, recipe: Recipe, view: View, peers: Peers) -> tuple[Loop, Lo
 
 def _restore(run: Run, recipe: Recipe, view: View, peers: Peers, step: int, checkpoint: Path) -> tuple[Loop, LoopState]:
     view.phase(Phase.BIRTH, f"restoring step {step}")
-    spec = checkpoint_spec(checkpoint, run.config["policy"])
-    agent = load_agent(spec, sampling=recipe.acquire.sampling, trainable=True)
+    policy = run.config["policy"]
+    in_context = isinstance(recipe.update, InContext)  # then the weights are those that it began with
+    agent = _agent(policy if in_context else checkpoint_spec(checkpoint, policy), run, recipe, view)
     loop = Loop(run, recipe, agent, view, peers)
-    loop.updater.load(checkpoint)
     loop.yard.league.load(checkpoint)
     state = LoopState.from_json(json.loads((checkpoint / "loop.json").read_text()))
-    loop.policy.version = state.version
+    loop.learner.load(checkpoint, state.version)
     run.begin_from(step)
     return loop, state
+
+
+def _agent(spec: str, run: Run, recipe: Recipe, view: View) -> Agent:
+    return load_agent(
+        spec,
+        sampling=recipe.acquire.sampling,
+        trainable=not isinstance(recipe.update, InContext),
+        seed=run.config["seed"],
+        progress=view.progress,
+    )

@@ -1,8 +1,8 @@
 """The loop: acquire, refine, update, evaluate, set the next objective; again and again.
 
-A run is its experience. Each step's episodes are committed before they are learned from, and an update is a function
-of the weights before and those episodes; so a run killed at any moment continues from its last checkpoint by redoing
-the updates on recorded episodes, and ends with the weights it would have had.
+A run is its experience. Each step's episodes are committed before they are learned from, and an update, of weights or
+of what an agent is told, is a function of what was before and those episodes; so a run killed at any moment continues
+from its last checkpoint by redoing the updates on recorded episodes, and ends with what it would have had.
 """
 
 import json
@@ -14,15 +14,13 @@ from pathlib import Path
 
 from palaestra.agents.agent import Agent
 from palaestra.agents.episode import Episode
-from palaestra.agents.local import LocalPolicy
-from palaestra.envs.errors import UsageError
 from palaestra.evolution.acquisition.afar import source_ahead
 from palaestra.evolution.acquisition.source import AtOnce, Source, played_ahead
-from palaestra.evolution.engine import Sampler
 from palaestra.evolution.evaluation.auditing import Auditor
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.executor import rollout_on
 from palaestra.evolution.league import League, learn_of
+from palaestra.evolution.learner import Learned, Learner, WeightLearner
 from palaestra.evolution.pace import refuse_stale
 from palaestra.evolution.recipe import Recalls, Recipe, Situated
 from palaestra.evolution.refinement.groups import by_group, is_informative
@@ -33,9 +31,10 @@ from palaestra.evolution.report.watching import best_replies, reply_length, watc
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState
-from palaestra.evolution.together import SharedUpdater
+from palaestra.evolution.updating.in_context.learner import ContextLearner
+from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.peers import Peers
-from palaestra.evolution.updating.updater import Beginning, Updater
+from palaestra.evolution.updating.updater import Beginning
 from palaestra.evolution.view import Phase, StepRecord, View
 from palaestra.evolution.yard import Yard, refuse_held_out
 
@@ -48,35 +47,23 @@ class Loop:
     Args:
         run: Where everything is written.
         recipe: One choice for each phase.
-        agent: Whose policy learns.
+        agent: Who learns.
         view: Who watches.
         peers: Processes that take part in every update; None trains alone.
     """
 
     def __init__(self, run: Run, recipe: Recipe, agent: Agent, view: View, peers: Peers | None = None) -> None:
-        if not isinstance(agent.policy, LocalPolicy):
-            raise UsageError(
-                f"{agent.name} has no weights that could be trained here: an agent without a policy, or whose model is "
-                "on a server, can be benchmarked and play in arenas. Train local: or nursery:."
-            )
-        self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
-        self.policy.name = run.config["policy"]
-        beginning = Beginning(
-            seed=run.config["seed"],
-            planned_steps=recipe.steps,
-            sampling=recipe.acquire.sampling,
-            scratch=run.directory / "scratch",
-            report_to=run.config["report_to"],
-            peers=peers or Peers(),
-        )
-        self.updater: Updater = recipe.update.start(self.policy, beginning)
-        if peers is not None and peers.size > 1:
-            self.updater = SharedUpdater(self.updater, self.policy, peers)
-        # After the trainer, which would take an engine's process group for its own. Earlier runs do not name any.
-        self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
-        league = League(run.directory / "league", trust_remote_code=self.policy.trust_remote_code)
-        rollout = rollout_on(run.config.get("executor", ""), self.sampler.agent)
-        self.yard = Yard(rollout, run.config["seed"], league, learner=self.policy)
+        self.run, self.recipe, self.view = run, recipe, view
+        self.learner = _learner(run, recipe, agent, peers or Peers())
+        weights = self.learner.policy if isinstance(self.learner, WeightLearner) else None
+        trusting = weights.trust_remote_code if weights is not None else False
+        league = League(run.directory / "league", trust_remote_code=trusting)
+        # Earlier runs do not name an executor.
+        rollout = rollout_on(run.config.get("executor", ""), self.learner.agent)
+        self.yard = Yard(rollout, run.config["seed"], league, learner=weights)
+        if isinstance(self.learner, ContextLearner) and isinstance(recipe.update, InContext):
+            self.yard.aside = recipe.update.validate.share
+            self.learner.yard = self.yard
         self.yard.recorded = lambda step: run.experience.read(_shard(step))
         # What the run was begun with; runs of earlier versions do not say it.
         auditor = run.config.get("auditor", "")
@@ -90,8 +77,7 @@ class Loop:
     def go_on(self, state: LoopState) -> Result:
         """Turn the loop from where `state` stands to the end."""
         try:
-            # A restored policy's version is known only now.
-            self.sampler.follow()
+            self.learner.begin()
             if not state.history:
                 self.evaluate(state)
             while state.step < self.recipe.steps:
@@ -99,7 +85,7 @@ class Loop:
         finally:
             self.source.close()
             self.yard.rollout.close()
-            self.sampler.close()
+            self.learner.close()
         return self.finish(state)
 
     def turn(self, state: LoopState) -> None:
@@ -114,15 +100,16 @@ class Loop:
             refined, counts = self.refine(acquired, recalled, step)
             audited = self.audit(state.objective.env, played)
         with clock(Phase.UPDATE):
-            before = self.policy.version
-            metrics = {**self.updater.step(refined), **self.sampler.follow()} if refined else {}
+            before = self.learner.version
+            learned = self.learner.learn(refined, state.objective.env, step) if refined else Learned({}, {})
+            metrics = learned.metrics
             self.source.updated()
         if refined:  # what no label has chosen may be wrong, and then is learned
             metrics["refined_correct"] = sum(episode.correct for episode in refined) / len(refined)
         groups = by_group(played).values()
         metrics[UNIFORM_GROUPS] = sum(not is_informative(group) for group in groups) / max(1, len(groups))
         state.start_length = state.start_length or reply_length(played)
-        state.count(acquired, refined, clock.total, self.policy.version)
+        state.count(acquired, refined, clock.total, self.learner.version)
         self.run.record_lineage(
             step,
             {
@@ -131,10 +118,11 @@ class Loop:
                 "refined": counts,
                 "learned_from": [episode.id for episode in refined],
                 "version_before": before,
-                "version_after": self.policy.version,
+                "version_after": self.learner.version,
                 "last_evaluation": state.history[-1].step,
                 "best_paid": best_replies(played, audited),
             }
+            | learned.lineage
             | ({"audit_failure": self.auditor.failure} if self.auditor and self.auditor.failure else {}),
         )
         lineage = self.run.experience.lineage(_shard(step))
@@ -152,7 +140,7 @@ class Loop:
         if _shard(step) not in self.run.experience:
             acquired, lineage = self.source.acquire(env, step)
             self.run.experience.write(
-                _shard(step), acquired, {"step": step, "env": env, "version": self.policy.version, **lineage}
+                _shard(step), acquired, {"step": step, "env": env, "version": self.learner.version, **lineage}
             )
             return acquired
         return self.run.experience.read(_shard(step))
@@ -173,7 +161,7 @@ class Loop:
             counts[type(part).__name__] = len(refined)
         refuse_held_out(refined)
         if self.staleness > 0:
-            refuse_stale(refined, self.policy.version, self.staleness)
+            refuse_stale(refined, self.learner.version, self.staleness)
         return refined, counts
 
     def audit(self, env: str, episodes: Sequence[Episode]) -> dict[str, float] | None:
@@ -200,7 +188,7 @@ class Loop:
             scores = tuple(s for env in envs for s in evaluate.scores(env, episodes, measured.get(env, {})))
             for env in envs:
                 evaluate.settle(self.yard, env, episodes, state.step)
-        evaluation = Evaluation(state.step, self.policy.version, scores)
+        evaluation = Evaluation(state.step, self.learner.version, scores)
         state.history.append(evaluation)
         state.seconds += clock.total
         for score in scores:
@@ -223,8 +211,7 @@ class Loop:
         """Commit everything that the rest of the run depends on."""
 
         def write(directory: Path) -> None:
-            self.policy.save(directory)
-            self.updater.save(directory)
+            self.learner.save(directory)
             self.yard.league.save(directory)
             (directory / "loop.json").write_text(json.dumps(state.as_json(), indent=1))
 
@@ -258,6 +245,23 @@ class Loop:
         draw_curve(result.history, self.run.directory / "metrics.jsonl", self.run.directory / "curve.png")
         self.run.finish(result.as_json())
         return result
+
+
+def _learner(run: Run, recipe: Recipe, agent: Agent, peers: Peers) -> Learner:
+    """Return who learns: an agent in context, or a policy by its weights."""
+    config, sampling = run.config, recipe.acquire.sampling
+    if isinstance(recipe.update, InContext):
+        return ContextLearner(agent, recipe.update, run, sampling)
+    beginning = Beginning(
+        seed=config["seed"],
+        planned_steps=recipe.steps,
+        sampling=sampling,
+        scratch=run.directory / "scratch",
+        report_to=config["report_to"],
+        peers=peers,
+    )
+    # Earlier runs do not name an engine.
+    return WeightLearner(agent, config["policy"], recipe.update, beginning, config.get("engine", ""))
 
 
 @dataclass

@@ -8,6 +8,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.evaluation.record import Played, Score
+from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.updater import Update
 from palaestra.evolution.yard import Yard
 
@@ -94,7 +95,7 @@ class Recipe:
         name: Name on the command line.
         acquire: Where experience comes from.
         refine: What is done to it, in order; invalid episodes are always gone first.
-        update: How it changes the weights.
+        update: How it changes the weights, or what the agent is told.
         evaluate: How the result is measured.
         steps: Turns of the loop.
         evaluate_every: Steps between evaluations; the start and the end are always evaluated.
@@ -104,7 +105,7 @@ class Recipe:
     name: str
     acquire: Acquire
     refine: tuple[Refine | Situated, ...]
-    update: Update
+    update: Update | InContext
     evaluate: Evaluate
     steps: int
     evaluate_every: int = 10

@@ -6,6 +6,8 @@
     checkpoints/        step-000012/: weights, optimiser, the loop's state
     metrics.jsonl       figures by step; tensorboard/ the same as events
     lineage.jsonl       what each update was made of
+    contexts/           where an agent learns in context: every version of what it is told, by its digest
+    studies/            what was played and asked to propose and validate them
     result.json         once finished
 
 Shards and checkpoints are facts: once committed they are whole, on the disk and never change. Figures and lineage are
@@ -49,6 +51,8 @@ class Run:
         about: What `run.json` says.
         experience: Shards of acquired episodes; no episode is in two.
         evaluations: Shards of evaluation episodes; the same held-out task is played again each time.
+        studies: Shards of what an update in context has tried out.
+        contexts: Where versions of what an agent is told lie.
         metrics: The figures.
     """
 
@@ -57,12 +61,15 @@ class Run:
         self.about = _read_about(directory)
         self.experience = ExperienceStore(directory / "experience")
         self.evaluations = ExperienceStore(directory / "evaluations", distinct=False)
+        self.studies = ExperienceStore(directory / "studies")
+        self.contexts = directory / "contexts"
         self.metrics = Metrics(directory)
         self._checkpoints = directory / "checkpoints"
         self._lineage = RowLog(directory / "lineage.jsonl")
         self._lock = lock
         if lock is not None:
-            for place in (directory, self._checkpoints, self.experience.directory, self.evaluations.directory):
+            stores = (self.experience, self.evaluations, self.studies)
+            for place in (directory, self._checkpoints, self.contexts, *(store.directory for store in stores)):
                 sweep(place)
             if self.latest_checkpoint() is None:
                 self._cut(0, 0)  # Killed before its first checkpoint, it begins anew, on the shards it has.

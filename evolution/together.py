@@ -15,6 +15,7 @@ from palaestra.agents.specs import checkpoint_spec, load_agent
 from palaestra.envs.errors import RunError, UsageError
 from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.result import Result
+from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.peers import Fingerprint, Peers, fingerprint
 from palaestra.evolution.updating.updater import Beginning, Trainable, Updater
 
@@ -160,7 +161,9 @@ def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater, Fingerpri
         scratch=begin.checkpoint.parent.parent / "scratch",
         peers=peers,
     )
-    updater = begin.recipe.update.start(policy, beginning)
+    update = begin.recipe.update
+    assert not isinstance(update, InContext)  # which is refused before processes meet
+    updater = update.start(policy, beginning)
     updater.load(begin.checkpoint)
     policy.version = begin.version
     return policy, updater, loaded

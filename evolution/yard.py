@@ -16,7 +16,7 @@ from palaestra.agents.specs import load_agent, run_checkpoints
 from palaestra.envs.arena import catalogue
 from palaestra.envs.arena.arena import Arena
 from palaestra.envs.errors import ContractError, RunError, UsageError
-from palaestra.envs.task import HELD_OUT_SHARE, Split, held_out
+from palaestra.envs.task import HELD_OUT_SHARE, Split, Task, TaskSet, held_out
 from palaestra.evolution.league import League
 
 __all__ = ["Outcome", "Yard", "refuse_held_out"]
@@ -50,6 +50,7 @@ class Yard:
         make_arena: Builds the arena of a spec.
         learner: The policy that learns, where it is not the rollout's own.
         recorded: Returns the episodes that an earlier step acquired.
+        aside: Share of the training tasks that nothing is acquired from, because changes are validated on them.
     """
 
     rollout: Rollout
@@ -58,6 +59,7 @@ class Yard:
     make_arena: Callable[[str], Arena] = catalogue.make_arena
     learner: LocalPolicy | None = None
     recorded: Callable[[int], list[Episode]] = field(default=lambda _: [])
+    aside: float = 0.0
     _arenas: dict[str, Arena] = field(default_factory=dict)
     _rivals: dict[str, Agent] = field(default_factory=dict)
     _splits: dict[str, Split] = field(default_factory=dict)
@@ -107,7 +109,7 @@ class Yard:
         self._rivals.clear()
 
     def split(self, env: str) -> Split:
-        """Return the tasks of an environment, divided by their hash.
+        """Return the tasks of an environment, divided by their hash; without those that are set aside.
 
         Raises:
             UsageError: If either side is empty.
@@ -115,13 +117,31 @@ class Yard:
         if env not in self._splits:
             tasks = self.rollout.env(env).tasks
             split = tasks.split()
-            if not split.train or not split.test:
+            train = split.train
+            if self.aside:
+                train = TaskSet((task for task in train if not _set_aside(task, self.aside)), train.name)
+            if not train or not split.test:
                 raise UsageError(
-                    f"{env} has {len(tasks)} tasks, of which {len(split.test)} are held out and {len(split.train)} "
+                    f"{env} has {len(tasks)} tasks, of which {len(split.test)} are held out and {len(train)} "
                     "are left to learn from; both must be at least 1. Give it more tasks."
                 )
-            self._splits[env] = split
+            self._splits[env] = Split(train, split.test)
         return self._splits[env]
+
+    def validation(self, env: str) -> TaskSet:
+        """Return the training tasks of an environment that are set aside, by their hash.
+
+        Raises:
+            UsageError: If there are none.
+        """
+        train = self.rollout.env(env).tasks.split().train
+        aside = TaskSet((task for task in train if _set_aside(task, self.aside)), f"{env}[validation]")
+        if not aside:
+            raise UsageError(
+                f"{env} has {len(train)} training tasks, of which a share of {self.aside} set aside leaves none to "
+                "validate on. Give it more tasks, or set update.validate.share higher."
+            )
+        return aside
 
     def first_tasks(self, env: str, count: int) -> "Yard":
         """Return the same yard with only the first `count` training tasks of an environment; 0 leaves all."""
@@ -129,6 +149,11 @@ class Yard:
         if count == 0 or count >= len(split.train):
             return self
         return replace(self, _splits={**self._splits, env: Split(split.train[:count], split.test)})
+
+
+def _set_aside(task: Task, share: float) -> bool:
+    # By the half of the fingerprint that does not say whether a task is held out.
+    return held_out(task.fingerprint[16:], share)
 
 
 def _await_checkpoint(run: Path) -> None:

@@ -46,7 +46,7 @@ def evolve(
         str | None,
         typer.Option(
             metavar="SPEC",
-            help="Who learns: nursery:SKILL, or local:PATH-or-id.",
+            help="Who learns: nursery:SKILL, or local:PATH-or-id; in context any, http:MODEL@ADDRESS too.",
             show_default="a nursery policy born to the environment, or else to arithmetic",
         ),
     ] = None,
@@ -260,6 +260,8 @@ def _show(console: Console, result: Result) -> None:
         again += ["scripted:random", "--games", "1000"]
     else:
         weights = result.run / "checkpoints" / f"step-{result.steps:06d}"
+        in_context = (result.run / "contexts").is_dir()
+        policy = f"run:{quote(str(result.run))}" if in_context else f"local:{quote(str(weights))}"
         scores = (score.env for score in result.after.scores)
-        again = ["palaestra", "bench", *scores, "--policy", f"local:{quote(str(weights))}", "--attempts", "8"]
+        again = ["palaestra", "bench", *scores, "--policy", policy, "--attempts", "8"]
     print_ending(console, result, result.run / "curve.png", [("measure further", shlex.join(again))])

@@ -229,6 +229,24 @@ _CARDS = (
         "palaestra.evolution.recipes.evolving:evol_instruct",
     ),
     RecipeCard(
+        "reflexion",
+        "In context: lessons from failed trials, told and not trained; for models on servers too.",
+        'Shinn et al. 2023, "Reflexion"',
+        "palaestra.evolution.recipes.reflexion:reflexion",
+    ),
+    RecipeCard(
+        "expel",
+        "In context: insights from failed and successful tries, voted on, and successes recalled.",
+        'Zhao et al. 2024, "ExpeL: LLM agents are experiential learners"',
+        "palaestra.evolution.recipes.expel:expel",
+    ),
+    RecipeCard(
+        "voyager",
+        "In context: a library of programs that work, under a curriculum.",
+        'Wang et al. 2023, "Voyager"',
+        "palaestra.evolution.recipes.voyager:voyager",
+    ),
+    RecipeCard(
         "curriculum",
         "GRPO on tasks that are solved sometimes, as the last steps have found.",
         'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',

@@ -1,0 +1,1 @@
+"""Updates in context: what an agent is told changes, and its weights do not."""

@@ -1,0 +1,33 @@
+"""A served model that decodes by what it is told, and writes the lessons it is asked for."""
+
+import re
+
+from palaestra.envs.puzzle.codebook import usual_code
+from palaestra.envs.telling import LESSON, OPERATIONS
+from scripted_server import Said, chat
+
+_FORM = "Answer like ba=1 de=2: "
+FACT = re.compile(r"([a-z]{2})=(\d)")
+
+
+def answer(content: str) -> str:
+    """What the model says to a message."""
+    if "The judge: " in content:
+        fact = content.split("The judge: ")[1].split(", not ")[0]
+        if content.endswith(LESSON):
+            return fact
+        assert OPERATIONS[1] in content
+        word = fact.split("=")[0]
+        noted = re.findall(r"^(\d+)\. ([a-z]{2})=(\d)$", content, re.MULTILINE)
+        for number, other, digit in noted:
+            if other == word:
+                return f"UPVOTE {number}" if f"{other}={digit}" == fact else f"EDIT {number}: {fact}"
+        return f"Let me see.\nADD: {fact}"
+    told, _, words = content.rpartition(_FORM)
+    told = told.replace(_FORM, "")  # of solved tasks
+    book = {word: str(digit) for word, digit in usual_code().items()} | dict(FACT.findall(told))
+    return " ".join(f"{word}={book[word]}" for word in words.split())
+
+
+def script(heard):
+    return Said(chat(answer(heard.body["messages"][-1]["content"])))
