@@ -25,6 +25,7 @@ from palaestra.evolution.state import LoopState, objective_from_json
 from palaestra.evolution.together import begin_together, end_together, refuse_engine, take_part
 from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.peers import Peers
+from palaestra.evolution.updating.unchanged import Unchanged
 from palaestra.evolution.view import Phase, View
 
 __all__ = ["Interrupted", "evolve", "resume"]
@@ -91,7 +92,10 @@ def evolve(
     check_auditor(auditor, objective.evaluated)
     check_executor(executor, recipe.acquire, staleness=staleness, engine=engine)
     _check_turns(recipe)
-    refuse_untrainable(policy)  # before its spec is written anywhere
+    if isinstance(recipe.update, Unchanged):
+        _check_unchanged(recipe, engine)
+    else:
+        refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.ladder:
         recipe.acquire.require(env)
     for env in objective.evaluated:
@@ -132,6 +136,15 @@ def _check_turns(recipe: Recipe) -> None:
         raise UsageError(
             f"The stages of {recipe.name!r} must begin together: acquire.steps is {list(acquire.steps)} and "
             f"update.steps {list(update.steps)}. Set both alike."
+        )
+
+
+def _check_unchanged(recipe: Recipe, engine: str) -> None:
+    """Refuse what trains beside a recipe that changes no weights."""
+    if engine:
+        raise UsageError(
+            f"{recipe.name!r} changes no weights that --engine {engine} could follow. Leave it out; an engine is a "
+            "policy of its own here: --policy vllm:PATH-or-id."
         )
 
 
@@ -193,7 +206,11 @@ def _begin(run: Run, recipe: Recipe, view: View, peers: Peers) -> tuple[Loop, Lo
     view.phase(Phase.BIRTH, config["policy"])
     began = time.perf_counter()
     agent = load_agent(
-        config["policy"], sampling=recipe.acquire.sampling, trainable=True, seed=config["seed"], progress=view.progress
+        config["policy"],
+        sampling=recipe.acquire.sampling,
+        trainable=not isinstance(recipe.update, Unchanged),
+        seed=config["seed"],
+        progress=view.progress,
     )
     state.birth_seconds = time.perf_counter() - began
     loop = Loop(run, recipe, agent, view, peers)
@@ -203,8 +220,9 @@ def _begin(run: Run, recipe: Recipe, view: View, peers: Peers) -> tuple[Loop, Lo
 
 def _restore(run: Run, recipe: Recipe, view: View, peers: Peers, step: int, checkpoint: Path) -> tuple[Loop, LoopState]:
     view.phase(Phase.BIRTH, f"restoring step {step}")
-    spec = checkpoint_spec(checkpoint, run.config["policy"])
-    agent = load_agent(spec, sampling=recipe.acquire.sampling, trainable=True)
+    policy, trained = run.config["policy"], not isinstance(recipe.update, Unchanged)
+    spec = checkpoint_spec(checkpoint, policy) if trained else policy
+    agent = load_agent(spec, sampling=recipe.acquire.sampling, trainable=trained, seed=run.config["seed"])
     loop = Loop(run, recipe, agent, view, peers)
     loop.updater.load(checkpoint)
     loop.yard.league.load(checkpoint)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 from palaestra.agents.agent import Agent
 from palaestra.agents.episode import Episode
@@ -35,6 +36,7 @@ from palaestra.evolution.run import Run
 from palaestra.evolution.state import LoopState
 from palaestra.evolution.together import SharedUpdater
 from palaestra.evolution.updating.peers import Peers
+from palaestra.evolution.updating.unchanged import Fixed, Unchanged
 from palaestra.evolution.updating.updater import Beginning, Updater
 from palaestra.evolution.view import Phase, StepRecord, View
 from palaestra.evolution.yard import Yard, refuse_held_out
@@ -54,12 +56,15 @@ class Loop:
     """
 
     def __init__(self, run: Run, recipe: Recipe, agent: Agent, view: View, peers: Peers | None = None) -> None:
-        if not isinstance(agent.policy, LocalPolicy):
+        fixed = isinstance(recipe.update, Unchanged)
+        if not fixed and not isinstance(agent.policy, LocalPolicy):
             raise UsageError(
                 f"{agent.name} has no weights that could be trained here: an agent without a policy, or whose model is "
                 "on a server, can be benchmarked and play in arenas. Train local: or nursery:."
             )
-        self.run, self.recipe, self.view, self.policy = run, recipe, view, agent.policy
+        self.run, self.recipe, self.view = run, recipe, view
+        # What stays as it is needs no weights here; of it nothing is asked but what `Fixed` answers.
+        self.policy = cast(LocalPolicy, Fixed(agent) if fixed else agent.policy)
         self.policy.name = run.config["policy"]
         beginning = Beginning(
             seed=run.config["seed"],
@@ -76,7 +81,7 @@ class Loop:
         self.sampler = Sampler(agent, self.policy, run.config.get("engine", ""), run.directory / "scratch" / "engine")
         league = League(run.directory / "league", trust_remote_code=self.policy.trust_remote_code)
         rollout = rollout_on(run.config.get("executor", ""), self.sampler.agent)
-        self.yard = Yard(rollout, run.config["seed"], league, learner=self.policy)
+        self.yard = Yard(rollout, run.config["seed"], league, learner=None if fixed else self.policy)
         self.yard.recorded = lambda step: run.experience.read(_shard(step))
         # What the run was begun with; runs of earlier versions do not say it.
         auditor = run.config.get("auditor", "")

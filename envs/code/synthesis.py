@@ -1,8 +1,8 @@
 """Find a function from three examples: small enough for a nursery policy, judged by running what it wrote."""
 
 import numpy as np
-from palaestra.envs.code.environment import CodeQuestions, code_judge
-from palaestra.envs.code.functions import synthesis_tasks
+from palaestra.envs.code.environment import CodeQuestions, code_judge, first_tests
+from palaestra.envs.code.functions import SHOWN, synthesis_tasks
 from palaestra.envs.code.program import program_of
 from palaestra.envs.sandbox import Limits
 from palaestra.envs.task import Task, TaskSet
@@ -63,6 +63,10 @@ class Synthesis(CodeQuestions):
     def judgement(self, task: Task, reply: str) -> Verdict:
         """Make a program of the reply and run it."""
         return super().judgement(task, whole_program(task, reply))
+
+    def shown(self, task: Task) -> Task | None:
+        """Return the task with its examples alone."""
+        return first_tests(task, SHOWN)
 
     def slip(self, task: Task) -> tuple[str] | None:
         """Return the answer of someone who looks at the first example alone, and sees a sum."""
