@@ -13,9 +13,9 @@ from collections.abc import Generator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
-from palaestra.agents.agent import Acting, Agent, HoldsResources, Move, Player, ToolCall
+from palaestra.agents.agent import Acting, Agent, ContextFullError, HoldsResources, Move, Player, ToolCall
 from palaestra.agents.driving import Step
 from palaestra.agents.episode import Turn
 from palaestra.agents.policy import Policy, Sampling
@@ -31,6 +31,7 @@ __all__ = ["REVIEW", "Drafter", "Drafts", "drafts_in", "verdict_on"]
 
 REVIEW: Final = "(review)"
 """Action of a turn in which something was said about a draft."""
+_Again: TypeAlias = Generator[Any, Any, tuple[Move, bool]]
 _NAMED = re.compile(r"\{(prompt|draft|review)\}")
 
 
@@ -40,13 +41,13 @@ class Drafts:
 
     Attributes:
         rounds: Most drafts after the first.
-        judged_by: Who looks at a draft first: `"nobody"`; the world's judge, who knows what is right (`"oracle"`); or
+        judged_by: Who looks at a draft first: `"nobody"`, the world's judge, who knows what is right (`"oracle"`), or
             a trial on what the task itself shows, such as its examples (`"trial"`). What stands up to it is final.
         tell: Whether the policy is told what was found; else it only hears that it shall answer again.
         ask: What the policy is then asked about its own draft; nothing asks nothing.
         stop: Words in the last line of its review that make the draft final; nothing never stops.
         revise: What it is told after its review, or in place of what was found.
-        anew: Whether every request begins a conversation of its own. `ask` and `revise` then say all that it shall know:
+        anew: Whether every request begins a conversation of its own. `ask` and `revise` then say all there is to know:
             `{prompt}` is what the world said, `{draft}` the draft, `{review}` what the policy said of it.
     """
 
@@ -166,22 +167,31 @@ class _Author:
     task: Task
 
     def act(self, observation: str) -> Acting:
-        plan = self.drafts
         draft: Move = yield from self.speaker.act(observation)
-        for _ in range(plan.rounds):
+        for _ in range(self.drafts.rounds):
             found = yield from self._found(draft.action)
             if found is None:
                 break
-            if not plan.ask:
-                draft = yield from self._answer_to(draft, found or self._filled(plan.revise, observation, draft))
-                continue
-            asked = self._filled(plan.ask, observation, draft)
-            review = yield from self._answer_to(draft, f"{found}\n{asked}" if found else asked)
-            if lets_stand(review.reply, plan.stop):
-                return replace(review, action=draft.action)
-            revise = self._filled(plan.revise, observation, draft, review.reply)
-            draft = yield from self._answer_to(replace(review, action=REVIEW), revise)
+            try:
+                draft, stands = yield from self._answered_again(draft, found, observation)
+            except ContextFullError:  # what was said last stands; it is recorded, so nobody says it once more
+                return Move(draft.action, draft.action)
+            if stands:
+                break
         return draft
+
+    def _answered_again(self, draft: Move, found: str, observation: str) -> _Again:
+        """Return another draft, or the review that lets this one stand, and whether it does."""
+        plan = self.drafts
+        if not plan.ask:
+            text = found or self._filled(plan.revise, observation, draft)
+            return (yield from self._answer_to(draft, text)), False
+        asked = self._filled(plan.ask, observation, draft)
+        review = yield from self._answer_to(draft, f"{found}\n{asked}" if found else asked)
+        if lets_stand(review.reply, plan.stop):
+            return replace(review, action=draft.action), True
+        revise = self._filled(plan.revise, observation, draft, review.reply)
+        return (yield from self._answer_to(replace(review, action=REVIEW), revise)), False
 
     def _filled(self, text: str, prompt: str, draft: Move, review: str = "") -> str:
         """Return a request with what it names filled in; one of the same conversation names nothing."""

@@ -172,7 +172,7 @@ class TextEnv(gymnasium.Env[str, str]):
         return action.strip() or None
 
     def tried_out(self, task: Task, action: str) -> str | None:
-        """Try an action out on what the task itself shows, such as the examples in its prompt; the world stays as it is.
+        """Try an action out on what the task itself shows, such as examples in its prompt; the world stays as it is.
 
         Returns:
             What is told of the trial, or None where the action stands up to it. That it stands need not mean that it

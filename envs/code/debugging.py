@@ -9,11 +9,11 @@ __all__ = ["Debug"]
 
 
 class Debug(Synthesis):
-    """Continue `f(0)=1 f(3)=7 f(5)=11 f(x)=`; who fails one of the examples is told which and may mend the answer.
+    """Continue `f(0)=1 f(3)=7 f(5)=11 f(x)=`; who fails an example is told which and may mend the answer.
 
-    The tasks are those of `palaestra/Synthesis-v0`, and so is the reward, which the last answer earns on all tests. What
-    is told between two answers comes of the examples alone (`tried_out`): nothing is learned of the hidden tests. A
-    careless demonstrator looks at the first example alone, as there, and mends what he is told has failed.
+    The tasks are those of `palaestra/Synthesis-v0`, and so is the reward, which the last answer earns on all tests.
+    What is told between two answers comes of the examples alone (`tried_out`): nothing is learned of the hidden tests.
+    A careless demonstrator looks at the first example alone, as there, and mends what he is told has failed.
 
     Args:
         level: As in `palaestra/Synthesis-v0`.

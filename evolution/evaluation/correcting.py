@@ -105,6 +105,7 @@ class Correcting:
         for group, agent, label in self._players(yard.rollout.agent, step):
             assignments = list(self._assigned(env, tasks, yard.seed, group, label))
             played = yard.rollout.played_by(agent).play(assignments)
+            _refuse_several(env, played)
             episodes += _judged(world, by_id, played)
         return Played(episodes, {})
 
@@ -192,6 +193,15 @@ def _score(env: str, measure: str, episodes: Sequence[Episode], courses: Sequenc
         measure=measure,
         figures=figures_of(courses) if courses else {},
     )
+
+
+def _refuse_several(env: str, episodes: Sequence[Episode]) -> None:
+    """Raise `UsageError` where a world has judged more than one answer of an episode: rounds are the agent's here."""
+    if any(sum(turn.verdict is not None for turn in episode.turns) > 1 for episode in episodes):
+        raise UsageError(
+            f"{env} lets the agent answer more than once, so that its tries and the rounds of drafts cannot be told "
+            "apart. Set its tries to 1."
+        )
 
 
 def _judged(world: TextEnv, tasks: Mapping[str, Task], episodes: Sequence[Episode]) -> list[Episode]:

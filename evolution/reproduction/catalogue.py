@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from palaestra.envs.errors import UnknownNameError
-from palaestra.evolution.reproduction import climbing, imitation, preferences
+from palaestra.evolution.reproduction import climbing, correcting, imitation, preferences
 from palaestra.evolution.reproduction.miniature import Miniature
 
 __all__ = ["find_miniatures", "miniatures"]
 
-_MINIATURES = (*imitation.MINIATURES, *preferences.MINIATURES, *climbing.MINIATURES)
+_MINIATURES = (*imitation.MINIATURES, *preferences.MINIATURES, *climbing.MINIATURES, *correcting.MINIATURES)
 
 
 def miniatures() -> tuple[Miniature, ...]:

@@ -130,6 +130,17 @@ def test_requests_may_each_begin_a_conversation_of_their_own():
         assert (turn.context_ids == VOCABULARY.index("<user>")).sum() == 1
 
 
+def test_a_draft_stands_where_no_room_is_left_to_improve_it():
+    policy = Reciter("3", "a long review of it", "4")
+    policy.context_limit = 120
+    agent = Drafts(rounds=2, stop="").agent(LanguageAgent(policy))
+    episode = play(Arithmetic(tasks=TaskSet([SUM])), agent, SUM)
+    assert [turn.reply for turn in episode.turns] == ["3", "3"]
+    assert len(episode.turns[-1].reply_ids) == 0
+    assert episode.verdict.status is Status.WRONG
+    assert not episode.truncated
+
+
 def test_a_judge_that_fails_makes_the_episode_invalid():
     def broken(task, reply):
         raise RuntimeError("no judge today")
