@@ -183,15 +183,14 @@ class _Author:
     def _answered_again(self, draft: Move, found: str, observation: str) -> _Again:
         """Return another draft, or the review that lets this one stand, and whether it does."""
         plan = self.drafts
-        if not plan.ask:
-            text = found or self._filled(plan.revise, observation, draft)
-            return (yield from self._answer_to(draft, text)), False
-        asked = self._filled(plan.ask, observation, draft)
-        review = yield from self._answer_to(draft, f"{found}\n{asked}" if found else asked)
-        if lets_stand(review.reply, plan.stop):
-            return replace(review, action=draft.action), True
-        revise = self._filled(plan.revise, observation, draft, review.reply)
-        return (yield from self._answer_to(replace(review, action=REVIEW), revise)), False
+        request = self._filled(plan.ask or plan.revise, observation, draft)
+        said: Move = yield from self._answer_to(draft, told(found, request))
+        if not plan.ask:  # then it is another draft at once
+            return said, False
+        if lets_stand(said.reply, plan.stop):
+            return replace(said, action=draft.action), True
+        revise = self._filled(plan.revise, observation, draft, said.reply)
+        return (yield from self._answer_to(replace(said, action=REVIEW), revise)), False
 
     def _filled(self, text: str, prompt: str, draft: Move, review: str = "") -> str:
         """Return a request with what it names filled in; one of the same conversation names nothing."""
@@ -211,10 +210,7 @@ class _Author:
         if self.drafts.judged_by == "nobody":
             return ""
         found: str | None = yield Step(partial(_judged, self.env, self.task, action, self.drafts.judged_by))
-        if found is None or not self.drafts.tell:
-            return None if found is None else ""
-        # A review ends with a request of its own.
-        return found if self.drafts.ask else told(found)
+        return found if found is None or self.drafts.tell else ""
 
     def close(self) -> None:
         self.speaker.close()

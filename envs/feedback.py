@@ -53,9 +53,9 @@ def lets_stand(review: str, stop: str = IT_STANDS) -> bool:
     return bool(stop) and bool(lines) and stop.lower() in lines[-1]
 
 
-def told(said: str) -> str:
-    """Return what is told of an answer, with the request for another."""
-    return f"{said}{'' if said.endswith(chr(10)) else ' '}{REVISE}"
+def told(said: str, request: str = REVISE) -> str:
+    """Return what is told of an answer, if anything, with what is asked then."""
+    return f"{said}{'' if not said or said.endswith(chr(10)) else ' '}{request}"
 
 
 def others_said(answers: Sequence[str]) -> str:

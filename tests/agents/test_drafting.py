@@ -130,6 +130,12 @@ def test_requests_may_each_begin_a_conversation_of_their_own():
         assert (turn.context_ids == VOCABULARY.index("<user>")).sum() == 1
 
 
+def test_what_an_oracle_tells_stands_before_a_request_of_ones_own():
+    how = Drafts(rounds=1, judged_by="oracle", ask="", revise="{prompt} Not {draft}.", anew=True)
+    episode, _ = lived(how, "3")
+    assert [turn.observation for turn in episode.turns] == ["2 + 2 = ?", "That is not correct. 2 + 2 = ? Not 3."]
+
+
 def test_a_draft_stands_where_no_room_is_left_to_improve_it():
     policy = Reciter("3", "a long review of it", "4")
     policy.context_limit = 120
