@@ -216,13 +216,14 @@ class _Author:
         self.speaker.close()
 
 
-def _judged(env: TextEnv, task: Task, action: str, judged_by: str) -> str | None:
+def _judged(env: Place, task: Task, action: str, judged_by: str) -> str | None:
     """Return what was found wrong with a draft, None where it stands.
 
     Raises:
         InfrastructureError: If it could not be judged.
         UsageError: If the world has nothing to try a draft on.
     """
+    assert isinstance(env, TextEnv)  # the agent enters no other place
     if judged_by == "trial":
         return env.tried_out(task, action)
     verdict, observation = verdict_on(env, task, action)

@@ -68,7 +68,7 @@ class Synthesis(CodeQuestions):
         """Return the task with its examples alone."""
         return first_tests(task, SHOWN)
 
-    def slip(self, task: Task) -> tuple[str] | None:
+    def slip(self, task: Task) -> tuple[str, ...] | None:
         """Return the answer of someone who looks at the first example alone, and sees a sum."""
         reference = task.reference
         cases = reference.get("cases") if isinstance(reference, dict) else None

@@ -141,7 +141,7 @@ def test_a_draft_stands_where_no_room_is_left_to_improve_it():
     policy.context_limit = 120
     agent = Drafts(rounds=2, stop="").agent(LanguageAgent(policy))
     episode = play(Arithmetic(tasks=TaskSet([SUM])), agent, SUM)
-    assert [turn.reply for turn in episode.turns] == ["3", "3"]
+    assert [turn.reply for turn in episode.turns] == ["3", "a long review of it", "3"]
     assert len(episode.turns[-1].reply_ids) == 0
     assert episode.verdict.status is Status.WRONG
     assert not episode.truncated
