@@ -87,7 +87,7 @@ def slipped(result):
 def test_an_audit_tells_what_became_of_first_answers_with_and_without_an_oracle(ran):
     result, place = ran("self-correct-audit")
     wrong = slipped(result)
-    assert 0.2 < wrong < 0.8
+    assert 0 < wrong < 1
     # It changes its mind each time, so that after two rounds it is where it began.
     intrinsic = score_of(result).figures
     assert [intrinsic[f"round {n}"] for n in range(3)] == pytest.approx([1 - wrong, 1.0, 1 - wrong])
