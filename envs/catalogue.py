@@ -62,7 +62,6 @@ _WORLDS = (
         "palaestra/Correct-v0",
         "palaestra.envs.math.correcting:Correct",
         "Compute sums, and answer again after feedback",
-        cradle=True,
     ),
     World(
         "palaestra/SetAndSolve-v0",
@@ -88,7 +87,6 @@ _WORLDS = (
         "palaestra/Debug-v0",
         "palaestra.envs.code.debugging:Debug",
         "Find a function, and mend it after it was run on the examples",
-        cradle=True,
     ),
     World(
         "palaestra/Reading-v0",

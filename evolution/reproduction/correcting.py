@@ -5,7 +5,9 @@ from palaestra.evolution.reproduction.readings import Measured, Minus
 
 __all__ = ["MINIATURES"]
 
-_ENV, _CARELESS, _CAREFUL = "arithmetic", "nursery:correct?plan.batch=32", "nursery:correct?checks=1.0&plan.batch=32"
+# Dialogues are long and many-voiced: smaller steps, and born before every turn of them is at hand.
+_PLAN = "plan.batch=32&plan.played=0.6"
+_ENV, _CARELESS, _CAREFUL = "arithmetic", f"nursery:correct?{_PLAN}", f"nursery:correct?checks=1.0&{_PLAN}"
 # Enough that a few points are more than chance: sums are many, and each is answered several times.
 _MANY = {"evaluate.tasks": 1000, "evaluate.attempts": 4, "acquire.sample.groups": 16}
 _QUICK = {"evaluate.tasks": 300, "evaluate.attempts": 2}
