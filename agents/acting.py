@@ -41,7 +41,7 @@ def act(
                 raise ContractError(f"The agent {agent.name} asked for a sample but has no policy.")
             answer = yield Asked(agent.policy, awaited)
             continue
-        if isinstance(awaited, Future):
+        if isinstance(awaited, Future | Step):
             answer = yield awaited
             continue
         acted = time.perf_counter()

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from palaestra.agents.driving import Step
 from palaestra.agents.episode import NO_FLOATS, NO_IDS
 from palaestra.agents.policy import FinishReason, FloatArray, IntArray, Policy, Request, Sampling
 from palaestra.envs.errors import PalaestraError
@@ -72,9 +73,9 @@ class Answering(Future[Any]):
     since: float | None = None
 
 
-Acting: TypeAlias = Generator[Request | ToolCall | Future[Any], Any, Move]
-"""Yields requests to the policy and is sent a `Sample`, yields tool calls and is sent a `str`, yields futures and is
-sent their results; returns the move."""
+Acting: TypeAlias = Generator[Request | ToolCall | Step | Future[Any], Any, Move]
+"""Yields requests to the policy and is sent a `Sample`, tool calls and is sent a `str`, futures and calls that are no
+exchange of their own (`Step`) and is sent their results; returns the move."""
 
 
 class Player(Protocol):

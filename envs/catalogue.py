@@ -60,6 +60,11 @@ _WORLDS = (
     World("palaestra/Arithmetic-v0", "palaestra.envs.math.arithmetic:Arithmetic", "Compute 37 + 48 = ?", cradle=True),
     World("palaestra/Verify-v0", "palaestra.envs.math.verify:Verify", "Compute sums, and judge answers to them"),
     World(
+        "palaestra/Correct-v0",
+        "palaestra.envs.math.correcting:Correct",
+        "Compute sums, and answer again after feedback",
+    ),
+    World(
         "palaestra/SetAndSolve-v0",
         "palaestra.envs.arena.dialogues.set_and_solve:SetAndSolve",
         "Compute sums, and set some: both sides of proposer_solver",
@@ -71,6 +76,7 @@ _WORLDS = (
         "Solve tasks of another world, and write such tasks, ?of=SPEC",
         cradle=True,
     ),
+    World("palaestra/Ways-v0", "palaestra.envs.math.ways:Ways", "Compute sums, worked out in one of several ways"),
     World("palaestra/Countdown-v0", "palaestra.envs.math.countdown:Countdown", "Reach a target with given numbers"),
     World(
         "palaestra/Math-v0", "palaestra.envs.math.environment:Math", "Algebra, number theory, word problems; ?path=FILE"
@@ -83,6 +89,11 @@ _WORLDS = (
         "palaestra.envs.code.synthesis:Synthesis",
         "Find a function from three examples",
         cradle=True,
+    ),
+    World(
+        "palaestra/Debug-v0",
+        "palaestra.envs.code.debugging:Debug",
+        "Find a function, and mend it after it was run on the examples",
     ),
     World(
         "palaestra/Reading-v0",

@@ -188,6 +188,23 @@ class TextEnv(gymnasium.Env[str, str]):
         """
         return action.strip() or None
 
+    def tried_out(self, task: Task, action: str) -> str | None:
+        """Try an action out on what the task itself shows, such as examples in its prompt; the world stays as it is.
+
+        Returns:
+            What is told of the trial, or None where the action stands up to it. That it stands need not mean that it
+            is right.
+
+        Raises:
+            UsageError: If this world shows nothing to try an action on.
+            InfrastructureError: If the trial itself failed.
+        """
+        del task, action
+        raise UsageError(
+            f"{type(self).__name__} shows nothing in its tasks to try an answer on. Choose a world that does, such as "
+            "palaestra/Synthesis-v0, or let the policy be asked."
+        )
+
     def slip(self, task: Task) -> Sequence[str] | None:
         """Return the actions of someone who knows the way and makes a typical mistake, or None where none is known.
 

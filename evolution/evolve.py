@@ -28,9 +28,13 @@ from palaestra.evolution.together import begin_together, end_together, refuse_en
 from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.peers import Peers
+from palaestra.evolution.updating.unchanged import Unchanged
 from palaestra.evolution.view import Phase, View
 
 __all__ = ["Interrupted", "evolve", "resume"]
+
+# Updates that change no weights.
+_WITHOUT_WEIGHTS = (InContext, Unchanged)
 
 
 class Interrupted(PalaestraError):  # noqa: N818 (nobody's error: a person pressed Ctrl-C)
@@ -94,8 +98,8 @@ def evolve(
     check_auditor(auditor, objective.evaluated)
     check_executor(executor, recipe.acquire, engine=engine)
     _check_turns(recipe)
-    if isinstance(recipe.update, InContext):
-        _check_in_context(recipe, staleness=staleness, engine=engine, executor=executor)
+    if isinstance(recipe.update, _WITHOUT_WEIGHTS):
+        _check_untrained(recipe, staleness=staleness, engine=engine, executor=executor)
     else:
         refuse_untrainable(policy)  # before its spec is written anywhere
     for env in objective.ladder:
@@ -142,19 +146,19 @@ def _check_turns(recipe: Recipe) -> None:
         )
 
 
-def _check_in_context(recipe: Recipe, *, staleness: int, engine: str, executor: str) -> None:
-    """Refuse what a recipe whose update is told to the agent does not go with."""
+def _check_untrained(recipe: Recipe, *, staleness: int, engine: str, executor: str) -> None:
+    """Refuse what a recipe that changes no weights does not go with."""
     wanted = {"--staleness": staleness, "--engine": engine, "--executor": executor}
     for option, value in wanted.items():
         if value:
             raise UsageError(
-                f"{recipe.name!r} changes what the agent is told and no weights, so {option} {value} has nothing to "
-                "keep up with. Leave it out; an engine is a policy of its own here: --policy vllm:PATH-or-id."
+                f"{recipe.name!r} changes no weights, so {option} {value} has nothing to keep up with. Leave it out; "
+                "an engine is a policy of its own here: --policy vllm:PATH-or-id."
             )
 
 
 def _refuse_peers(peers: Peers, recipe: Recipe) -> None:
-    if peers.size > 1 and isinstance(recipe.update, InContext):
+    if peers.size > 1 and isinstance(recipe.update, _WITHOUT_WEIGHTS):
         raise UsageError(
             f"{recipe.name!r} changes no weights, and {peers.size} processes were launched to train some together. "
             "Leave accelerate launch out."
@@ -230,8 +234,8 @@ def _begin(run: Run, recipe: Recipe, view: View, peers: Peers) -> tuple[Loop, Lo
 def _restore(run: Run, recipe: Recipe, view: View, peers: Peers, step: int, checkpoint: Path) -> tuple[Loop, LoopState]:
     view.phase(Phase.BIRTH, f"restoring step {step}")
     policy = run.config["policy"]
-    in_context = isinstance(recipe.update, InContext)  # then the weights are those that it began with
-    agent = _agent(policy if in_context else checkpoint_spec(checkpoint, policy), run, recipe, view)
+    stays = isinstance(recipe.update, _WITHOUT_WEIGHTS)  # the weights are those that it began with
+    agent = _agent(policy if stays else checkpoint_spec(checkpoint, policy), run, recipe, view)
     loop = Loop(run, recipe, agent, view, peers)
     loop.yard.league.load(checkpoint)
     state = LoopState.from_json(json.loads((checkpoint / "loop.json").read_text()))
@@ -244,7 +248,7 @@ def _agent(spec: str, run: Run, recipe: Recipe, view: View) -> Agent:
     return load_agent(
         spec,
         sampling=recipe.acquire.sampling,
-        trainable=not isinstance(recipe.update, InContext),
+        trainable=not isinstance(recipe.update, _WITHOUT_WEIGHTS),
         seed=run.config["seed"],
         progress=view.progress,
     )

@@ -13,7 +13,7 @@ from palaestra.evolution.together import SharedUpdater
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.updater import Beginning, Update, Updater
 
-__all__ = ["Learned", "Learner", "WeightLearner"]
+__all__ = ["FixedLearner", "Learned", "Learner", "WeightLearner"]
 
 
 class Learned(NamedTuple):
@@ -127,3 +127,33 @@ class WeightLearner:
     def close(self) -> None:
         """Stop an engine."""
         self._sampler.close()
+
+
+class FixedLearner:
+    """Nobody learns: the effect of a method lies in how the agent is asked. Its checkpoints hold no weights.
+
+    Args:
+        agent: Who is asked.
+    """
+
+    version = 0
+
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+    def begin(self) -> None:
+        """Nothing is to be made ready."""
+
+    def learn(self, episodes: Sequence[Episode], env: str, step: int) -> Learned:
+        """Pass episodes over."""
+        del episodes, env, step
+        return Learned({}, {})
+
+    def save(self, directory: Path) -> None:
+        """Nothing is remembered."""
+
+    def load(self, directory: Path, version: int) -> None:
+        """Nothing was remembered."""
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -20,7 +20,7 @@ from palaestra.evolution.evaluation.auditing import Auditor
 from palaestra.evolution.evaluation.record import Evaluation
 from palaestra.evolution.executor import rollout_on
 from palaestra.evolution.league import League, learn_of
-from palaestra.evolution.learner import Learned, Learner, WeightLearner
+from palaestra.evolution.learner import FixedLearner, Learned, Learner, WeightLearner
 from palaestra.evolution.pace import refuse_stale
 from palaestra.evolution.recipe import Recalls, Recipe, Situated
 from palaestra.evolution.refinement.groups import by_group, is_informative
@@ -34,6 +34,7 @@ from palaestra.evolution.state import LoopState
 from palaestra.evolution.updating.in_context.learner import ContextLearner
 from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.peers import Peers
+from palaestra.evolution.updating.unchanged import Unchanged
 from palaestra.evolution.updating.updater import Beginning
 from palaestra.evolution.view import Phase, StepRecord, View
 from palaestra.evolution.yard import Yard, refuse_held_out
@@ -252,6 +253,8 @@ def _learner(run: Run, recipe: Recipe, agent: Agent, peers: Peers) -> Learner:
     config, sampling = run.config, recipe.acquire.sampling
     if isinstance(recipe.update, InContext):
         return ContextLearner(agent, recipe.update, run, sampling)
+    if isinstance(recipe.update, Unchanged):
+        return FixedLearner(agent)
     beginning = Beginning(
         seed=config["seed"],
         planned_steps=recipe.steps,

@@ -9,6 +9,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.evaluation.record import Played, Score
 from palaestra.evolution.updating.in_context.update import InContext
+from palaestra.evolution.updating.unchanged import Unchanged
 from palaestra.evolution.updating.updater import Update
 from palaestra.evolution.yard import Yard
 
@@ -105,7 +106,7 @@ class Recipe:
     name: str
     acquire: Acquire
     refine: tuple[Refine | Situated, ...]
-    update: Update | InContext
+    update: Update | InContext | Unchanged
     evaluate: Evaluate
     steps: int
     evaluate_every: int = 10

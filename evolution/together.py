@@ -17,6 +17,7 @@ from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.result import Result
 from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.peers import Fingerprint, Peers, fingerprint
+from palaestra.evolution.updating.unchanged import Unchanged
 from palaestra.evolution.updating.updater import Beginning, Trainable, Updater
 
 __all__ = ["SharedUpdater", "begin_together", "end_together", "refuse_engine", "take_part"]
@@ -162,7 +163,7 @@ def _begin(begin: _Begin, peers: Peers) -> tuple[LocalPolicy, Updater, Fingerpri
         peers=peers,
     )
     update = begin.recipe.update
-    assert not isinstance(update, InContext)  # which is refused before processes meet
+    assert not isinstance(update, InContext | Unchanged)  # which is refused before processes meet
     updater = update.start(policy, beginning)
     updater.load(begin.checkpoint)
     policy.version = begin.version

@@ -1,23 +1,37 @@
 """Problems whose answers are programs, judged by running them."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from palaestra.envs.code.judge import CodeJudge, Report
 from palaestra.envs.code.loading import code_tasks
 from palaestra.envs.code.problems import shipped_problems
 from palaestra.envs.code.report import Credit
+from palaestra.envs.errors import InfrastructureError
 from palaestra.envs.question import QuestionEnv, judged
 from palaestra.envs.sandbox import Limits
-from palaestra.envs.task import Task, TaskSet
+from palaestra.envs.task import Json, Task, TaskSet
 from palaestra.envs.verdict import Status, Verdict
 
-__all__ = ["Code", "CodeQuestions", "code_judge"]
+__all__ = ["Code", "CodeQuestions", "code_judge", "first_tests"]
 
 
 def code_judge(credit: str, limits: Limits | None = None) -> CodeJudge:
     """Return a judge on the process-wide sandbox that pays for the `share` of tests passed, or only for `all`."""
     return CodeJudge(limits=limits, credit=cast(Credit, credit))  # who checks that it is one
+
+
+def first_tests(task: Task, count: int) -> Task | None:
+    """Return a task with its first `count` tests alone; None where its format does not list them."""
+    reference = task.reference
+    for name in ("cases", "asserts"):
+        tests = reference.get(name) if isinstance(reference, Mapping) else None
+        if isinstance(reference, Mapping) and isinstance(tests, list | tuple) and tests:
+            some: dict[str, Json] = {**reference, name: list(tests[:count])}
+            return replace(task, reference=some)
+    return None
 
 
 class CodeQuestions(QuestionEnv):
@@ -66,6 +80,29 @@ class CodeQuestions(QuestionEnv):
             f"{said} The first that failed:\ninput: {failure.input}\nexpected: {failure.expected}\n"
             f"actual: {failure.actual}\n"
         )
+
+    def shown(self, task: Task) -> Task | None:
+        """Return the task with only those tests that its prompt shows; None where it shows none."""
+        del task
+        return None
+
+    def tried_out(self, task: Task, action: str) -> str | None:
+        """Run a reply on the tests that the prompt shows; of the hidden ones nothing is told."""
+        shown = self.shown(task)
+        if shown is None:
+            return super().tried_out(task, action)
+        twin = self.clone()
+        verdict = twin.judgement(shown, action)
+        if not verdict.valid:
+            raise InfrastructureError(f"The tests that are shown could not be run: {verdict.detail}")
+        return None if verdict.status is Status.CORRECT else twin.feedback(verdict)
+
+    def clone(self) -> Self:
+        """Return an independent instance; the report of the last reply is not shared."""
+        twin = super().clone()
+        assert isinstance(twin, type(self))
+        twin.report = None
+        return twin
 
     def solution(self, task: Task) -> tuple[str] | None:
         """Return a known right reply."""

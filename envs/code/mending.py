@@ -3,7 +3,7 @@
 from typing import Final
 
 import numpy as np
-from palaestra.envs.code.environment import CodeQuestions, code_judge
+from palaestra.envs.code.environment import CodeQuestions, code_judge, first_tests
 from palaestra.envs.code.tracing import annotated
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.sandbox import Limits
@@ -94,6 +94,10 @@ class Mend(CodeQuestions):
     def judgement(self, task: Task, reply: str) -> Verdict:
         """Put the reply's last line into the program and run it."""
         return super().judgement(task, _mended(str(task.metadata["broken"]), reply))
+
+    def shown(self, task: Task) -> Task | None:
+        """Return the task with the test that stands below the program."""
+        return first_tests(task, 1)
 
     def answer(self, action: str) -> str | None:
         """Return the last line: reasons that differ may end in the same repair."""

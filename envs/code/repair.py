@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from palaestra.envs.code.environment import CodeQuestions, code_judge
+from palaestra.envs.code.environment import CodeQuestions, code_judge, first_tests
 from palaestra.envs.code.judge import Failure
 from palaestra.envs.code.loading import code_tasks
 from palaestra.envs.code.mutations import mutants
@@ -83,6 +83,10 @@ class Repair(CodeQuestions):
     def judgement(self, task: Task, reply: str) -> Verdict:
         """Run the reply as it stands: the prompt is not the head of a program, as it is elsewhere."""
         return super().judgement(_headless(task), reply)
+
+    def shown(self, task: Task) -> Task | None:
+        """Return the task with the tests that stand below the program, where they can be told apart."""
+        return first_tests(task, _TESTS_SHOWN)
 
     def begin(self, task: Task) -> str:
         """Show the broken program."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from palaestra.envs.code.environment import CodeQuestions, code_judge
-from palaestra.envs.code.functions import synthesis_tasks
+from palaestra.envs.code.environment import CodeQuestions, code_judge, first_tests
+from palaestra.envs.code.functions import SHOWN, synthesis_tasks
 from palaestra.envs.code.program import program_of
 from palaestra.envs.sandbox import CallJob, Limits, Outcome, Returned
 from palaestra.envs.sandbox.job import Value
@@ -83,7 +83,11 @@ class Synthesis(CodeQuestions):
         begun = [self.judge.sandbox.submit(job) for job in jobs]
         return [_texts(future.result(), len(inputs)) for future in begun]
 
-    def slip(self, task: Task) -> tuple[str] | None:
+    def shown(self, task: Task) -> Task | None:
+        """Return the task with its examples alone."""
+        return first_tests(task, SHOWN)
+
+    def slip(self, task: Task) -> tuple[str, ...] | None:
         """Return the answer of someone who looks at the first example alone, and sees a sum."""
         reference = task.reference
         cases = reference.get("cases") if isinstance(reference, dict) else None

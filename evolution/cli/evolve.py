@@ -253,11 +253,16 @@ def _ability(env: str) -> str:
 def _show(console: Console, result: Result) -> None:
     # Imported late: the ending needs scipy, and the half second is better spent when there is something to end.
     from palaestra.envs.arena.catalogue import is_arena
+    from palaestra.evolution.report.arms import arms_table
     from palaestra.evolution.report.table import print_ending
 
     if is_arena(result.env):
         again = ["palaestra", "tournament", result.env, "--players", f"run:{result.run}", f"run:{result.run}@0"]
         again += ["scripted:random", "--games", "1000"]
+    elif (ways := arms_table(result)) is not None:
+        print_ending(console, result, result.run / "curve.png")
+        console.print(ways)
+        return
     else:
         weights = result.run / "checkpoints" / f"step-{result.steps:06d}"
         in_context = (result.run / "contexts").is_dir()

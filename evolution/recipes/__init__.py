@@ -247,6 +247,30 @@ _CARDS = (
         "palaestra.evolution.recipes.voyager:voyager",
     ),
     RecipeCard(
+        "self-refine",
+        "Nothing is trained: answer, say what is wrong with it, answer again, until nothing is.",
+        'Madaan et al. 2023, "Self-Refine"',
+        "palaestra.evolution.recipes.self_refine:self_refine",
+    ),
+    RecipeCard(
+        "self-debug",
+        "Nothing is trained: a program is run on the tests that are shown, and mended by what failed.",
+        'Chen et al. 2023, "Teaching large language models to self-debug"',
+        "palaestra.evolution.recipes.self_debug:self_debug",
+    ),
+    RecipeCard(
+        "self-consistency",
+        "Nothing is trained: the answer that most of several replies reach, against one greedy reply.",
+        'Wang et al. 2023, "Self-consistency improves chain of thought reasoning in language models"',
+        "palaestra.evolution.recipes.self_consistency:self_consistency",
+    ),
+    RecipeCard(
+        "self-correct-audit",
+        "Nothing is trained: accuracy by round with and without an oracle; debate against a vote of equal cost.",
+        'Huang et al. 2023, "Large language models cannot self-correct reasoning yet"',
+        "palaestra.evolution.recipes.self_correct_audit:self_correct_audit",
+    ),
+    RecipeCard(
         "curriculum",
         "GRPO on tasks that are solved sometimes, as the last steps have found.",
         'Florensa et al. 2018, "Automatic goal generation for reinforcement learning agents"',

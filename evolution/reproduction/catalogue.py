@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from palaestra.envs.errors import UnknownNameError
-from palaestra.evolution.reproduction import climbing, evolving, guided, imitation, preferences
+from palaestra.evolution.reproduction import climbing, correcting, evolving, guided, imitation, preferences
 from palaestra.evolution.reproduction.miniature import Miniature
 
 __all__ = ["find_miniatures", "miniatures"]
@@ -14,6 +14,7 @@ _MINIATURES = (
     *guided.MINIATURES,
     *climbing.MINIATURES,
     *evolving.MINIATURES,
+    *correcting.MINIATURES,
 )
 
 
