@@ -15,7 +15,9 @@ _SMALL = "plan.hidden_size=64&plan.intermediate_size=256"
 
 _SUMS, _WRITER = "arithmetic", f"nursery:workshop?examples=4&{_SMALL}"
 _FOUR = {"acquire.orders.seeds": 3, "acquire.orders.written": 1}  # as the newborn policy has seen it
-_FEW = _SHORT | _FOUR | {"acquire.count": 24, "acquire.written": 64, "acquire.groups": 64, "evaluate.tasks.tasks": 300}
+_FEW = (
+    _SHORT | _FOUR | {"acquire.count": 24, "acquire.written": 128, "acquire.groups": 128, "evaluate.tasks.tasks": 300}
+)
 _SELF_INSTRUCT = Miniature(
     "self-instruct",
     ("self-instruct",),
