@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 
 from palaestra.envs.errors import UnknownNameError
-from palaestra.evolution.reproduction import climbing, correcting, evolving, guided, imitation, preferences
+from palaestra.evolution.reproduction import (
+    climbing,
+    correcting,
+    evolving,
+    guided,
+    imitation,
+    preferences,
+    remembering,
+)
 from palaestra.evolution.reproduction.miniature import Miniature
 
 __all__ = ["find_miniatures", "miniatures"]
@@ -15,6 +23,7 @@ _MINIATURES = (
     *climbing.MINIATURES,
     *evolving.MINIATURES,
     *correcting.MINIATURES,
+    *remembering.MINIATURES,
 )
 
 
