@@ -30,6 +30,7 @@ from palaestra.evolution.report.table import choose_examples
 from palaestra.evolution.report.watching import best_replies, reply_length, watch
 from palaestra.evolution.result import Result
 from palaestra.evolution.run import Run
+from palaestra.evolution.spending import Spending
 from palaestra.evolution.state import LoopState
 from palaestra.evolution.updating.in_context.learner import ContextLearner
 from palaestra.evolution.updating.in_context.update import InContext
@@ -69,6 +70,7 @@ class Loop:
         # What the run was begun with; runs of earlier versions do not say it.
         auditor = run.config.get("auditor", "")
         self.auditor = Auditor(auditor) if auditor else None
+        self.spending = Spending()
         self.staleness: int = run.config.get("staleness", 0)
         self.source: Source = AtOnce(recipe.acquire, self.yard)
         if self.staleness > 0:
@@ -192,10 +194,12 @@ class Loop:
         evaluation = Evaluation(state.step, self.learner.version, scores)
         state.history.append(evaluation)
         state.seconds += clock.total
+        spent = self.spending.since(self.learner.agent)
         for score in scores:
             values = {"accuracy": score.accuracy.value, "low": score.accuracy.low, "high": score.accuracy.high}
             rest = {"reward": score.mean_reward, **score.figures}
-            self.run.log(state.step, f"evaluate/{score.env}", values | rest)
+            self.run.log(state.step, f"evaluate/{score.env}", values | rest | spent)
+            spent = {}  # it counts once
         self.view.evaluated(evaluation)
         return evaluation
 
@@ -205,6 +209,7 @@ class Loop:
         times = {f"seconds/{phase}": seconds for phase, seconds in record.seconds.items()}
         rest = {"invalid": record.invalid, "tokens": record.tokens} | times | dict(record.pace)
         rest |= {f"watch/{name}": figure for name, figure in record.watched.items()}
+        rest |= self.spending.since(self.learner.agent)
         self.run.log(record.step, "train", values | rest | {f"update/{k}": v for k, v in record.metrics.items()})
         self.view.stepped(record)
 

@@ -25,6 +25,7 @@ from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.recipes.own import own_recipe
 from palaestra.evolution.run import Run
+from palaestra.evolution.spending import added_up
 from palaestra.evolution.updating.in_context.update import InContext, Validation
 from palaestra.evolution.view import Silent
 from palaestra.evolution.yard import Yard
@@ -52,7 +53,11 @@ def facts(directory):
     with Run.open(directory, read_only=True) as run:
         stores = (run.experience, run.evaluations, run.studies)
         shards = [{shard: store.digest(shard) for shard in store.shards()} for store in stores]
-        rows = [{k: v for k, v in row.items() if k != "time" and "seconds" not in k} for row in run.metrics.rows()]
+        # What was answered before a kill is not asked for, or paid, again.
+        rows = [
+            {k: v for k, v in row.items() if k != "time" and "seconds" not in k and not k.startswith("server/")}
+            for row in run.metrics.rows()
+        ]
         _, checkpoint = run.latest_checkpoint()
         context = Context.load(checkpoint)
         memory = [(entry.id, entry.as_json()) for entry in context.memory.entries()]
@@ -124,6 +129,14 @@ def test_a_killed_run_ends_as_one_that_never_was(step, studied, spec, tmp_path):
     take_back(tmp_path / "run", step, studied)
     resume(tmp_path / "run", view=Silent())
     assert facts(tmp_path / "run") == whole
+
+
+def test_what_a_server_was_asked_for_is_on_record(served, tmp_path):
+    server = served(script)
+    learn("reflexion", f"http:m@{server.url}", tmp_path / "run", steps=1)
+    with Run.open(tmp_path / "run", read_only=True) as run:
+        (usage,) = added_up(list(run.metrics.rows()), "m")
+    assert usage["requests"] == len(server.heard) > 0
 
 
 def test_what_was_answered_is_not_asked_again(served, tmp_path):

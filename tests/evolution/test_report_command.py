@@ -85,9 +85,11 @@ def test_shares_of_time_are_weighed_by_what_the_steps_took() -> None:
 
     name = "share_of_seconds/sampling"
     rows = [step(1.0, **{name: 1.0}), step(3.0, **{name: 0.0}), step(96.0)]
-    usage = [{"agent": "http:m", "spend": 0.5}]
-    found = costs([*rows, {"phase": "evaluate/e", "accuracy": 1.0}], 2.5, 4.0, usage)
+    rows[1] |= {"server/requests": 4.0, "server/spend": 0.25}
+    measured = {"phase": "evaluate/e", "accuracy": 1.0, "server/requests": 2.0, "server/spend": 0.25}
+    found = costs([*rows, measured], 2.5, 4.0, "http:m")
     assert found["shares"] == {"sampling": 0.25}
     assert (found["shared_steps"], found["steps"], found["tokens"]) == (2, 3, 30.0)
     assert found["phases"] == {"birth": 4.0, "acquire": 100.0, "refine": 0.0, "update": 0.0, "evaluate": 2.5}
-    assert found["usage"] == usage
+    assert found["usage"] == [{"agent": "http:m", "requests": 6.0, "spend": 0.5}]
+    assert costs([step(1.0)], 0.0, 0.0, "nursery:m")["usage"] == []

@@ -133,7 +133,7 @@ class Account:
             "transfer": transferred(history),
             "league": league(_latest(run)),
             "lineage": self._lineage.drawn(run.checkpoints(), accuracy),
-            "costs": costs(rows, _evaluation_seconds(run), _birth(state, result), (result or {}).get("usage") or []),
+            "costs": costs(rows, _evaluation_seconds(run), _birth(state, result), run.config["policy"]),
             "excerpt": {
                 "training": {
                     "episodes": self._training.episodes,

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from palaestra.evolution.spending import added_up
 from palaestra.evolution.view import SHARE, Phase
 
 __all__ = ["costs"]
 
 
 def costs(
-    rows: Sequence[Mapping[str, Any]], evaluation_seconds: float, birth_seconds: float, usage: Sequence[Any]
+    rows: Sequence[Mapping[str, Any]], evaluation_seconds: float, birth_seconds: float, agent: str
 ) -> dict[str, Any]:
     """Return what a run took so far.
 
@@ -17,11 +18,11 @@ def costs(
         rows: The run's figures.
         evaluation_seconds: Wall-clock of its evaluations.
         birth_seconds: Wall-clock of the policy's birth or loading.
-        usage: What servers were asked for and charged, as recorded.
+        agent: Who is asked, where that is on a server.
 
     Returns:
         `phases` in seconds; `shares` of the steps' wall-clock (parts that go on side by side may add up to more than
-        1) and over how many steps they were measured; `tokens` sampled in training; `usage`.
+        1) and over how many steps they were measured; `tokens` sampled in training; `usage`, see `spending.added_up`.
     """
     trained = [row for row in rows if row["phase"] == "train"]
     phases = {phase.value: sum(row.get(f"seconds/{phase}") or 0.0 for row in trained) for phase in Phase}
@@ -46,5 +47,5 @@ def costs(
         "episodes": sum(row.get("acquired") or 0.0 for row in trained),
         "used": sum(row.get("used") or 0.0 for row in trained),
         "invalid": sum(row.get("invalid") or 0.0 for row in trained),
-        "usage": list(usage),
+        "usage": added_up(rows, agent),
     }

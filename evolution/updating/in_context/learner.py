@@ -15,7 +15,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.memory.context import Context
 from palaestra.agents.memory.entry import Kind
 from palaestra.agents.memory.memory import Memory
-from palaestra.agents.memory.told import ToldAgent, counter
+from palaestra.agents.memory.told import ToldAgent, counter, with_context
 from palaestra.agents.policy import Sampling
 from palaestra.evolution.durable import replacing
 from palaestra.evolution.learner import Learned
@@ -63,7 +63,7 @@ class ContextLearner:
         memory = Memory(None, update.budgets, self._count)
         memory.take(first.memory.entries())
         context = Context(update.instructions or first.instructions, memory, update.recall)
-        self.agent = ToldAgent(agent, context)
+        self.agent = with_context(agent, context)
         self.version = 0
         self._proposed = 0
         self._earlier: list[tuple[int, str]] = []  # versions and digests, oldest first
