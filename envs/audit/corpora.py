@@ -116,7 +116,8 @@ def _golds(env: TextEnv, number: int, task: Task) -> list[Case]:
     cases = []
     if solution is not None:
         cases.append(Case(f"solution-{number}", Aim.GOLD, task, json.dumps(list(solution)), accept=True))
-    if slip is not None and slip != solution:
+    # Who ends as the solution does was lucky, or has mended the mistake.
+    if slip is not None and (solution is None or slip[-1] != solution[-1]):
         cases.append(Case(f"mistake-{number}", Aim.GOLD, task, json.dumps(list(slip)), most=1.0))
     return cases
 
