@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import typer
 from palaestra.evolution.cli.audit import audit
+from palaestra.evolution.cli.average import average
 from palaestra.evolution.cli.bench import bench
 from palaestra.evolution.cli.bench_suite import suites
 from palaestra.evolution.cli.doctor import doctor
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 _COMMANDS: tuple[Callable[..., None], ...] = (
     *(evolve, report, watch, reproduce, bench, suites, leaderboard, play, envs, arenas, recipes),
-    *(judge, audit, plan, doctor),
+    *(average, judge, audit, plan, doctor),
 )
 for command in _COMMANDS:
     app.command()(command)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from palaestra.agents.episode import Episode
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.recipe import Refine, Situated
+from palaestra.evolution.refinement.groups import by_group
 from palaestra.evolution.yard import Yard
 
-__all__ = ["InTurn", "KeepRewarded", "KeepRising", "Together"]
+__all__ = ["InTurn", "KeepBest", "KeepRewarded", "KeepRising", "Together"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,26 @@ class KeepRewarded:
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
         """Return the episodes whose reward reaches it, in order."""
         return [episode for episode in episodes if episode.reward >= self.least]
+
+
+@dataclass(frozen=True)
+class KeepBest:
+    """Keep the best of each group's attempts (best-of-n).
+
+    Attributes:
+        count: How many of a group; of equal rewards the earlier attempts.
+    """
+
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UsageError(f"count must be at least 1, got {self.count}.")
+
+    def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
+        """Return the best episodes of each group, groups in order of first appearance, the best first."""
+        ranked = (sorted(group, key=lambda episode: -episode.reward) for group in by_group(episodes).values())
+        return [episode for group in ranked for episode in group[: self.count]]
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from palaestra.envs.verdict import Status, Verdict
 from palaestra.evolution.refinement.agreement import KeepMajority, majority
 from palaestra.evolution.refinement.filters import CapPerTask, KeepCorrect
 from palaestra.evolution.refinement.likeness import KeepDiverse, KeepFormatted, KeepLength, rouge_l
-from palaestra.evolution.refinement.rewards import InTurn, KeepRewarded, KeepRising, Together
+from palaestra.evolution.refinement.rewards import InTurn, KeepBest, KeepRewarded, KeepRising, Together
 from palaestra.evolution.yard import Yard
 
 YARD = Yard(Rollout(OracleAgent()), seed=0)
@@ -39,6 +39,14 @@ def test_thresholds_rise_and_begin_again() -> None:
     assert [len(kept(rising, some, step)) for step in (1, 2, 3, 4, 5)] == [4, 3, 1, 4, 3]
     with pytest.raises(UsageError, match="do not fall"):
         KeepRising((0.5, 0.2))
+
+
+def test_the_best_of_each_group() -> None:
+    some = [episode("a", 0.2), episode("b", 0.5, group="h"), episode("c", 1.0), episode("d", 1.0), episode("e", 0.1)]
+    assert kept(KeepBest(), some) == ["c", "b"]
+    assert kept(KeepBest(2), some) == ["c", "d", "b"]
+    with pytest.raises(UsageError, match="at least 1"):
+        KeepBest(0)
 
 
 def test_ways_in_turn_and_together() -> None:
