@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from palaestra.envs.errors import UnknownNameError
-from palaestra.evolution.reproduction import climbing, correcting, evolving, guided, imitation, preferences
+from palaestra.evolution.reproduction import climbing, correcting, engraved, evolving, guided, imitation, preferences
 from palaestra.evolution.reproduction.miniature import Miniature
 
 __all__ = ["find_miniatures", "miniatures"]
@@ -12,6 +12,7 @@ _MINIATURES = (
     *imitation.MINIATURES,
     *preferences.MINIATURES,
     *guided.MINIATURES,
+    *engraved.MINIATURES,
     *climbing.MINIATURES,
     *evolving.MINIATURES,
     *correcting.MINIATURES,
