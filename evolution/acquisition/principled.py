@@ -33,7 +33,7 @@ class TellPrinciples:
 
     Attributes:
         sample: How tasks are drawn and tried.
-        principles: What is told, as it is.
+        principles: What is told, without white space at its ends.
     """
 
     sample: SampleGroups
@@ -63,21 +63,20 @@ class TellPrinciples:
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of step `step` in order, all of them told."""
-        rollout = yard.rollout.played_by(with_context(yard.rollout.agent, Context(self.principles)))
+        context = Context(self.principles.strip())
+        rollout = yard.rollout.played_by(with_context(yard.rollout.agent, context))
         tasks = yard.rollout.env(env).tasks
         played = self.sample(replace(yard, rollout=rollout), env, step)
-        return [_under(self._told(tasks.by_id(episode.task)), episode) for episode in played]
-
-    def _told(self, task: Task) -> Task:
-        return replace(task, id=f"{task.id}{TOLD}", prompt=told(task.prompt, instructions=self.principles))
+        return [_under(context.instructions, tasks.by_id(episode.task), episode) for episode in played]
 
 
-def _under(task: Task, episode: Episode) -> Episode:
-    """Return an episode as one of the task that was told."""
+def _under(principles: str, task: Task, episode: Episode) -> Episode:
+    """Return an episode as one of another task, the same with principles in front."""
+    other = replace(task, id=f"{task.id}{TOLD}", prompt=told(task.prompt, instructions=principles))
     return replace(
         episode,
         id=f"{episode.id}{PRINCIPLED}",
         group=f"{episode.group}{PRINCIPLED}",
-        task=task.id,
-        fingerprint=task.fingerprint,
+        task=other.id,
+        fingerprint=other.fingerprint,
     )

@@ -23,7 +23,7 @@ class Untold(HeldOut):
     The first is the score of the environment, the other one beside it. Nothing is learned from either.
 
     Attributes:
-        principles: What is told; nothing leaves the second out.
+        principles: What is told, without white space at its ends; nothing leaves the second out.
     """
 
     principles: str = ""
@@ -31,17 +31,18 @@ class Untold(HeldOut):
     def play(self, yard: Yard, env: str, step: int) -> Played:
         """Play all episodes of one evaluation; the same tasks at every step, with the same seeds told and untold."""
         plain = super().play(yard, env, step)
-        if not self.principles:
+        if not self.principles.strip():
             return plain
-        rollout = yard.rollout.played_by(with_context(yard.rollout.agent, Context(self.principles)))
+        rollout = yard.rollout.played_by(with_context(yard.rollout.agent, Context(self.principles.strip())))
         told = replace(self, attempts=1, also=()).sample(rollout, env, yard.seed)
         marked = [replace(episode, id=f"{episode.id}/{_GROUP}", group=_GROUP) for episode in told]
         return Played(plain.episodes + marked, plain.figures)
 
     def scores(self, env: str, episodes: Sequence[Episode], figures: Mapping[str, float]) -> tuple[Score, ...]:
         """Return the score in one environment untold, and the one told where that was played."""
-        untold = [episode for episode in episodes if episode.group != _GROUP]
-        told = [replace(episode, group=GREEDY_GROUP) for episode in episodes if episode.group == _GROUP]
+        mine = [episode for episode in episodes if episode.env == env]
+        untold = [episode for episode in mine if episode.group != _GROUP]
+        told = [replace(episode, group=GREEDY_GROUP) for episode in mine if episode.group == _GROUP]
         plain = super().scores(env, untold, figures)
         if not told:
             return plain

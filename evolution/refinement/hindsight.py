@@ -17,10 +17,10 @@ __all__ = ["ForgetHint"]
 
 @dataclass(frozen=True)
 class ForgetHint:
-    """Let attempts that were told something (an answer: `Rationalise`, a critic's words: `WithCritic`, principles:
-    `TellPrinciples`) answer the question without it.
+    """Let attempts that were told something answer the question without it.
 
-    They are known by their task, whose id ends with `TOLD`; nothing of what stood before or in the question is left.
+    What was told is an answer (`Rationalise`), a critic's words (`WithCritic`) or principles (`TellPrinciples`). Such
+    an attempt is known by its task, whose id ends with `TOLD`; of what stood before or in its question nothing is left.
     The ids that were sampled stay; those that stand before them are what the policy would have seen. With what
     probability it would have said the same there nobody knows, so `Turn.logprobs` are nan, and a policy gradient
     refuses such episodes. They can be imitated.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from palaestra.agents.episode import Episode
+from palaestra.agents.language import LanguageAgent
 from palaestra.agents.policy import FinishReason
 from palaestra.envs.errors import UsageError
 from palaestra.envs.text_env import TOLD
@@ -45,16 +46,18 @@ class KeepUnquoted:
             UsageError: If the agent has no policy whose tokens could be read.
         """
         del step
-        policy = yard.rollout.agent.policy
-        if policy is None:
-            raise UsageError(f"What {yard.rollout.agent.name} was told cannot be read: it has no tokenizer.")
-        return _Unquoted(self.words, policy.tokenizer)
+        agent = yard.rollout.agent
+        if agent.policy is None:
+            raise UsageError(f"What {agent.name} was told cannot be read: it has no tokenizer.")
+        always = agent.system if isinstance(agent, LanguageAgent) else ""
+        return _Unquoted(self.words, agent.policy.tokenizer, always)
 
 
 @dataclass(frozen=True)
 class _Unquoted:
     words: int
     tokenizer: PreTrainedTokenizerBase
+    always: str
 
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
         """Return the episodes that quote nothing, in order."""
@@ -64,8 +67,8 @@ class _Unquoted:
         if not episode.turns:
             return False
         first = episode.turns[0]
-        read = self.tokenizer.decode(first.context_ids.tolist(), skip_special_tokens=True)
-        only_told = self._runs(read) - self._runs(first.observation)
+        read = str(self.tokenizer.decode(first.context_ids.tolist(), skip_special_tokens=True))
+        only_told = self._runs(read) - self._runs(first.observation) - self._runs(self.always)
         return any(only_told & self._runs(turn.reply) for turn in episode.turns)
 
     def _runs(self, text: str) -> set[tuple[str, ...]]:
