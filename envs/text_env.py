@@ -17,7 +17,7 @@ __all__ = ["TOLD", "Info", "TextEnv", "Words"]
 
 Info = dict[str, Any]
 TOLD = " (told)"
-"""How the id of a task ends whose prompt gives the answer away."""
+"""How the id of a task ends that tells more than is asked: the answer, a critic's words, principles."""
 
 
 class Words(spaces.Text):

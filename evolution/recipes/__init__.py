@@ -217,6 +217,12 @@ _CARDS = (
         "palaestra.evolution.recipes.codet:codet",
     ),
     RecipeCard(
+        "self-align",
+        "Reply under principles that are told, filter without labels, imitate one's replies untold.",
+        'Sun et al. 2023, "Principle-driven self-alignment" (Dromedary)',
+        "palaestra.evolution.recipes.self_align:self_align",
+    ),
+    RecipeCard(
         "self-instruct",
         "Write tasks in context from seeds, keep what is novel and can be checked, imitate one's right solutions.",
         'Wang et al. 2023, "Self-Instruct"',

@@ -1,4 +1,4 @@
-"""Refine by hindsight: what was said by one who was told the answer, as if said by one who was not."""
+"""Refine by hindsight: what was said by one who was told something, as if said by one who was not."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,8 +17,10 @@ __all__ = ["ForgetHint"]
 
 @dataclass(frozen=True)
 class ForgetHint:
-    """Let attempts that were told the answer (`Rationalise`) answer the question without it.
+    """Let attempts that were told something answer the question without it.
 
+    What was told is an answer (`Rationalise`), a critic's words (`WithCritic`) or principles (`TellPrinciples`). Such
+    an attempt is known by its task, whose id ends with `TOLD`; of what stood before or in its question nothing is left.
     The ids that were sampled stay; those that stand before them are what the policy would have seen. With what
     probability it would have said the same there nobody knows, so `Turn.logprobs` are nan, and a policy gradient
     refuses such episodes. They can be imitated.
@@ -43,7 +45,7 @@ class _Forget:
     agent: LanguageAgent
 
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
-        """Return all episodes, those that were told the answer without it."""
+        """Return all episodes, those that were told something without it."""
         return [self._without(episode) if episode.task.endswith(TOLD) else episode for episode in episodes]
 
     def _without(self, episode: Episode) -> Episode:

@@ -6,6 +6,7 @@ from palaestra.envs.errors import UnknownNameError
 from palaestra.evolution.reproduction import (
     climbing,
     correcting,
+    engraved,
     evolving,
     guided,
     imitation,
@@ -20,6 +21,7 @@ _MINIATURES = (
     *imitation.MINIATURES,
     *preferences.MINIATURES,
     *guided.MINIATURES,
+    *engraved.MINIATURES,
     *climbing.MINIATURES,
     *evolving.MINIATURES,
     *correcting.MINIATURES,

@@ -4,6 +4,7 @@ Arms are ordinary runs, in `DIRECTORY/PROFILE/MINIATURE/seed-0/ARM`. One that is
 or killed is resumed, so that doing it all again goes on where it stood.
 """
 
+import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -188,7 +189,7 @@ def _toml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"'
+        return json.dumps(value, ensure_ascii=False)  # as TOML writes a text, in one line
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_toml, value))}]"
     return str(value)

@@ -15,12 +15,17 @@ _SENTENCES = {
     "SelfPlay": "Plays {games} games a step against itself or its ancestors",
     "SearchPlay": "Plays games in which a search led by the policy chooses the moves",
     "Rationalise": "Tries tasks, and is told the answer of those it fails at",
+    "TellPrinciples": "Plays its tasks with written principles in front of them",
+    "KeepFinished": "keeps what came to an end",
+    "KeepUnquoted": "leaves out what quotes {words} words in a row of what was told",
+    "ForgetHint": "forgets what was told besides the task",
     "KeepInformativeGroups": "keeps groups whose attempts earned differently",
     "KeepCorrect": "keeps what was judged correct",
     "CapPerTask": "keeps at most {limit} episodes a task",
     "PolicyGradient": "Climbs the policy gradient: credit {credit}, loss {loss}",
     "Finetune": "Imitates what is left by fine-tuning",
     "HeldOut": "Plays {tasks} held-out tasks, greedily",
+    "Untold": "Plays {tasks} held-out tasks greedily, untold and told the principles",
     "Sparring": "Plays {games} games against each of {opponents}",
 }
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
