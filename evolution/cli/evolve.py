@@ -267,6 +267,8 @@ def _show(console: Console, result: Result) -> None:
         weights = result.run / "checkpoints" / f"step-{result.steps:06d}"
         in_context = (result.run / "contexts").is_dir()
         policy = f"run:{quote(str(result.run))}" if in_context else f"local:{quote(str(weights))}"
-        scores = (score.env for score in result.after.scores)
-        again = ["palaestra", "bench", *scores, "--policy", policy, "--attempts", "8"]
+        # A score of another measure goes by a name that is no spec.
+        usual = result.after.scores[0].measure
+        specs = (score.env for score in result.after.scores if score.measure == usual)
+        again = ["palaestra", "bench", *specs, "--policy", policy, "--attempts", "8"]
     print_ending(console, result, result.run / "curve.png", [("measure further", shlex.join(again))])
