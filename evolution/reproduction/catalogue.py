@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from palaestra.envs.errors import UnknownNameError
-from palaestra.evolution.reproduction import climbing, correcting, evolving, guided, imitation, preferences
+from palaestra.evolution.reproduction import climbing, correcting, evolving, guided, imitation, preferences, told
 from palaestra.evolution.reproduction.miniature import Miniature
 
 __all__ = ["find_miniatures", "miniatures"]
@@ -15,6 +15,7 @@ _MINIATURES = (
     *climbing.MINIATURES,
     *evolving.MINIATURES,
     *correcting.MINIATURES,
+    *told.MINIATURES,
 )
 
 
