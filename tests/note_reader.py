@@ -36,7 +36,7 @@ def reflect(content: str) -> str:
     told, _, tries = content.partition(REFLECTION[2])
     book = dict(FACT.findall(told))
     for judged in tries.split("The judge: ")[1:]:
-        book |= dict(FACT.findall(judged.split(", not ")[0]))
+        book |= dict(FACT.findall(judged.splitlines()[0].split(", not ")[0]))
     return "So:\n```\n" + "\n".join(f"{word}={digit}" for word, digit in book.items()) + "\n```"
 
 

@@ -28,7 +28,7 @@ from palaestra.evolution.yard import Yard
 from test_in_context import begin, facts, take_back
 
 SMALL = {
-    "acquire.groups": 6,
+    "acquire.groups": 9,
     "evaluate.tasks": 20,
     "update.validate.tasks": 8,
     "update.revise.pareto": 10,

@@ -43,7 +43,7 @@ class Gepa:
         writes: What the policy writes: `"whole"` instructions in place of the old ones; or `"lines"`, one for each
             failed try, which are added to them: for policies that are too small for more.
         budget: Most rollouts of a run: everything that is acquired, tried and validated. Once another minibatch might
-            exceed it, nothing is tried any more.
+            exceed it, nothing is tried or proposed any more.
     """
 
     minibatch: int = 3
@@ -120,7 +120,10 @@ class _Step:
         if not written or self._known(written):
             return False
         before, after = _paired(played, self._study.play(tasks, self._context(written)))
-        return after > before and self._enter(written, (parent,))
+        if after <= before:
+            return False
+        self._enter(written, (parent,))
+        return True
 
     def _reflect(self, instructions: str, tries: Sequence[Episode]) -> str:
         """Return what the policy would be told instead; nothing where it does not answer."""
@@ -155,14 +158,13 @@ class _Step:
         if reached >= least:
             self._enter(written, (merge.one, merge.other))
 
-    def _enter(self, instructions: str, parents: tuple[int, ...]) -> bool:
+    def _enter(self, instructions: str, parents: tuple[int, ...]) -> None:
         """Play instructions on the Pareto set and keep them in the pool."""
         told = self._context(instructions)
         played = self._study.play(self._pareto, told)
         scores = tuple(episode.reward if episode.valid else None for episode in played)
         new = Candidate(instructions, scores, parents, self._study.step, told.digest)
         self._pool = replace(self._pool, candidates=(*self._pool.candidates, new))
-        return True
 
     def _propose(self) -> Context | None:
         """Return the best context, if it is another and its validation can be paid."""

@@ -6,6 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["Candidate", "Merge", "Pool", "merge_lines"]
 
@@ -153,5 +154,5 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> _Changes:
     return _Changes(before, gone)
 
 
-def _dominates(one: np.ndarray, other: np.ndarray) -> bool:
+def _dominates(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     return bool((one >= other).all() and (one > other).any())
