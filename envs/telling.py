@@ -5,7 +5,19 @@ The forms stand here so that a world can raise newborn policies to read and to w
 
 from collections.abc import Sequence
 
-__all__ = ["FAILED", "LESSON", "NOTES", "OPERATIONS", "SKILLS", "SOLVED", "lesson_prompt", "operation_prompt", "told"]
+__all__ = [
+    "FAILED",
+    "LESSON",
+    "NOTES",
+    "OPERATIONS",
+    "REFLECTION",
+    "SKILLS",
+    "SOLVED",
+    "lesson_prompt",
+    "operation_prompt",
+    "reflection_prompt",
+    "told",
+]
 
 NOTES = "Notes:\n"
 SOLVED = "Solved before:\n"
@@ -18,6 +30,14 @@ OPERATIONS = (
     "\nSolved by: ",
     "\nChange the notes, one operation a line: ADD: a note that holds for other tasks too, EDIT 1: what note 1 should "
     "say, UPVOTE 1 if it helped, DOWNVOTE 1 if it misled.",
+)
+REFLECTION = (
+    "Somebody is told before every task:\n",
+    "(nothing)",
+    "\nThis is how tasks went with it.",
+    "\nTask: ",
+    "\nWrite what to tell before every task from now on, whole: keep what holds, mend what misled, add every fact and "
+    "way that the judge's words teach.",
 )
 
 
@@ -52,6 +72,16 @@ def operation_prompt(notes: Sequence[str], task: str, reply: str, feedback: str,
     """
     listed = [f"{number}. {note}" for number, note in enumerate(notes, 1)]
     return told(_failure(task, reply, feedback) + solved.join(OPERATIONS), notes=listed)
+
+
+def reflection_prompt(instructions: str, tries: Sequence[tuple[str, str, str]]) -> str:
+    """Ask for other instructions, given tasks, replies and the judge's words.
+
+    Source: Agrawal et al. 2025, "GEPA: reflective prompt evolution can outperform reinforcement learning".
+    """
+    head, nothing, went, task, request = REFLECTION
+    shown = (f"{task}{asked}{FAILED[1]}{reply}{FAILED[2]}{feedback}" for asked, reply, feedback in tries)
+    return "".join([head, instructions or nothing, went, *shown, request])
 
 
 def _failure(task: str, reply: str, feedback: str) -> str:

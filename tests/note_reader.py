@@ -3,7 +3,7 @@
 import re
 
 from palaestra.envs.puzzle.codebook import usual_code
-from palaestra.envs.telling import LESSON, OPERATIONS
+from palaestra.envs.telling import LESSON, OPERATIONS, REFLECTION
 from scripted_server import Said, chat
 
 _FORM = "Answer like ba=1 de=2: "
@@ -12,6 +12,8 @@ FACT = re.compile(r"([a-z]{2})=(\d)")
 
 def answer(content: str) -> str:
     """What the model says to a message."""
+    if content.startswith(REFLECTION[0]):
+        return reflect(content)
     if "The judge: " in content:
         fact = content.split("The judge: ")[1].split(", not ")[0]
         if content.endswith(LESSON):
@@ -27,6 +29,15 @@ def answer(content: str) -> str:
     told = told.replace(_FORM, "")  # of solved tasks
     book = {word: str(digit) for word, digit in usual_code().items()} | dict(FACT.findall(told))
     return " ".join(f"{word}={book[word]}" for word in words.split())
+
+
+def reflect(content: str) -> str:
+    """The instructions as they were, mended and extended by what the judge said, one word a line."""
+    told, _, tries = content.partition(REFLECTION[2])
+    book = dict(FACT.findall(told))
+    for judged in tries.split("The judge: ")[1:]:
+        book |= dict(FACT.findall(judged.splitlines()[0].split(", not ")[0]))
+    return "So:\n```\n" + "\n".join(f"{word}={digit}" for word, digit in book.items()) + "\n```"
 
 
 def script(heard):

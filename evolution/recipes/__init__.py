@@ -253,6 +253,12 @@ _CARDS = (
         "palaestra.evolution.recipes.voyager:voyager",
     ),
     RecipeCard(
+        "gepa",
+        "In context: instructions evolved by reflection, on a front of candidates that are each best at some tasks.",
+        'Agrawal et al. 2025, "GEPA: reflective prompt evolution can outperform reinforcement learning"',
+        "palaestra.evolution.recipes.gepa:gepa",
+    ),
+    RecipeCard(
         "self-refine",
         "Nothing is trained: answer, say what is wrong with it, answer again, until nothing is.",
         'Madaan et al. 2023, "Self-Refine"',

@@ -12,6 +12,7 @@ from palaestra.evolution.reproduction import (
     imitation,
     preferences,
     remembering,
+    told,
 )
 from palaestra.evolution.reproduction.miniature import Miniature
 
@@ -26,6 +27,7 @@ _MINIATURES = (
     *evolving.MINIATURES,
     *correcting.MINIATURES,
     *remembering.MINIATURES,
+    *told.MINIATURES,
 )
 
 

@@ -10,7 +10,7 @@ from palaestra.envs.task import Task
 from palaestra.envs.telling import lesson_prompt
 from palaestra.evolution.updating.in_context.study import Study
 
-__all__ = ["Story", "Trials", "feedback", "said"]
+__all__ = ["Story", "Trials", "feedback", "one_line", "said"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Trials:
             asked = [_question(stories[number]) for number in open_]
             answers = study.ask(asked)
             for number, lesson in zip(open_, answers, strict=True):
-                if lesson is not None and (line := _one_line(lesson)):
+                if lesson is not None and (line := one_line(lesson)):
                     story = stories[number]
                     stories[number] = Story(story.task, story.episodes, (*story.lessons, line))
             again = [number for number in open_ if len(stories[number].lessons) == len(stories[number].episodes)]
@@ -98,11 +98,11 @@ def said(episode: Episode) -> str:
     return "\n".join([first.reply, *(f"> {turn.observation}\n{turn.reply}" for turn in later)])
 
 
+def one_line(text: str) -> str:
+    """Return the first line that says something."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
 def _question(story: Story) -> str:
     last = story.episodes[-1]
     return lesson_prompt(last.turns[0].observation, said(last), feedback(last))
-
-
-def _one_line(text: str) -> str:
-    """Return the first line that says something."""
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
