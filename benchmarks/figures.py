@@ -211,9 +211,10 @@ def miniature(name: str) -> str:
     lines = [f"**In miniature.** `{kept['command']}`, {kept['seeds']} seeds; the inequality was stated beforehand:", ""]
     lines += ["| claim | figure (95 % over seeds) | holds |", "|---|---|---|"]
     for finding in kept["findings"]:
-        value, low, high = (finding["estimate"][part] for part in ("value", "low", "high"))
+        numbers = [finding["estimate"][part] for part in ("value", "low", "high")]
+        figure = "no number" if None in numbers else "{:.3f} ({:.3f} to {:.3f})".format(*numbers)
         words = f"{finding['claim']}: {finding['inequality']}".replace("|", "\\|")
-        lines.append(f"| {words} | {value:.3f} ({low:.3f} to {high:.3f}) | {'yes' if finding['holds'] else 'no'} |")
+        lines.append(f"| {words} | {figure} | {'yes' if finding['holds'] else 'no'} |")
     return "\n".join(lines)
 
 
