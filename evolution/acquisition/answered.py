@@ -5,15 +5,14 @@ from dataclasses import dataclass, replace
 from palaestra.agents.drafting import Drafts
 from palaestra.agents.episode import Episode
 from palaestra.agents.panel import Panels
-from palaestra.agents.policy import Sampling
-from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.around import AroundSampling
 from palaestra.evolution.yard import Yard
 
 __all__ = ["Answered"]
 
 
 @dataclass(frozen=True)
-class Answered:
+class Answered(AroundSampling):
     """Sample groups of attempts whose answers come about in drafts, or by a panel.
 
     Attributes:
@@ -21,20 +20,7 @@ class Answered:
         how: How it comes to its answers.
     """
 
-    sample: SampleGroups
     how: Drafts | Panels
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy samples."""
-        return self.sample.sampling
-
-    def require(self, env: str) -> None:
-        """See `SampleGroups.require`."""
-        self.sample.require(env)
-
-    def prepare(self, yard: Yard, step: int) -> None:
-        """Nothing comes before the tasks."""
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of a step; see `SampleGroups`."""

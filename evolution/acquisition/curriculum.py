@@ -5,18 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task, TaskSet
-from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.around import AroundSampling
 from palaestra.evolution.yard import Yard
 
 __all__ = ["Curriculum", "success_rates"]
 
 
 @dataclass(frozen=True)
-class Curriculum:
+class Curriculum(AroundSampling):
     """Sample groups of tasks of middle difficulty, as the last steps have found it.
 
     A task's success is the share of its episodes that were right within the last `window` steps. It is counted from
@@ -33,7 +32,6 @@ class Curriculum:
             where there are too many to meet one twice. Each task has its own when empty.
     """
 
-    sample: SampleGroups
     lowest: float = 0.2
     highest: float = 0.8
     explore: float = 0.25
@@ -48,19 +46,6 @@ class Curriculum:
             )
         if self.window < 1:
             raise UsageError(f"window must be at least 1, got {self.window}.")
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy samples."""
-        return self.sample.sampling
-
-    def require(self, env: str) -> None:
-        """See `SampleGroups`."""
-        self.sample.require(env)
-
-    def prepare(self, yard: Yard, step: int) -> None:
-        """See `SampleGroups`."""
-        self.sample.prepare(yard, step)
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of step `step`; see `SampleGroups`."""

@@ -11,7 +11,8 @@ from palaestra.envs.arena.catalogue import is_arena
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.envs.task import Task
-from palaestra.evolution.acquisition.groups import SampleGroups, refuse_total_failure
+from palaestra.evolution.acquisition.around import AroundSampling
+from palaestra.evolution.acquisition.groups import refuse_total_failure
 from palaestra.evolution.yard import Yard
 
 __all__ = ["Demonstrate", "SampleBesideDemonstrations"]
@@ -57,7 +58,7 @@ class Demonstrate:
 
 
 @dataclass(frozen=True)
-class SampleBesideDemonstrations:
+class SampleBesideDemonstrations(AroundSampling):
     """Sample groups of attempts, and have the world demonstrate each task that was attempted.
 
     Attributes:
@@ -65,16 +66,10 @@ class SampleBesideDemonstrations:
         pool: Only the first so many training tasks are ever attempted and demonstrated; 0 is all of them.
     """
 
-    sample: SampleGroups
     pool: int = 0
 
     def __post_init__(self) -> None:
         _check(1, self.pool)
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy samples."""
-        return self.sample.sampling
 
     def require(self, env: str) -> None:
         """Refuse an arena.
@@ -83,9 +78,6 @@ class SampleBesideDemonstrations:
             UsageError: If there is nothing to be shown.
         """
         _refuse_arena(env)
-
-    def prepare(self, yard: Yard, step: int) -> None:
-        """Nothing comes before the tasks."""
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the attempts of step `step`, then one demonstration of each task, in order of first attempt.

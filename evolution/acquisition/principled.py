@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from palaestra.agents.episode import Episode
 from palaestra.agents.memory.context import Context
 from palaestra.agents.memory.told import with_context
-from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.task import Task
 from palaestra.envs.telling import told
 from palaestra.envs.text_env import TOLD
-from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.around import AroundSampling
 from palaestra.evolution.yard import Yard
 
 __all__ = ["PRINCIPLED", "TellPrinciples"]
@@ -20,7 +19,7 @@ PRINCIPLED = "/told"
 
 
 @dataclass(frozen=True)
-class TellPrinciples:
+class TellPrinciples(AroundSampling):
     """Sample groups of attempts, each told the same principles in front of its first observation.
 
     The world is asked nothing but its tasks, so every environment will do. What was played is another task than the one
@@ -36,13 +35,7 @@ class TellPrinciples:
         principles: What is told, without white space at its ends.
     """
 
-    sample: SampleGroups
     principles: str = ""
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy samples."""
-        return self.sample.sampling
 
     def require(self, env: str) -> None:
         """Refuse to tell nothing; else see `SampleGroups`.
@@ -55,11 +48,7 @@ class TellPrinciples:
                 "There are no principles to be told. Write them in --set acquire.principles='...', or as `principles` "
                 "under [acquire] of a file named by --config."
             )
-        self.sample.require(env)
-
-    def prepare(self, yard: Yard, step: int) -> None:
-        """See `SampleGroups`."""
-        self.sample.prepare(yard, step)
+        super().require(env)
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of step `step` in order, all of them told."""

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment
 from palaestra.envs.seeding import derive_seed
-from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.around import AroundSampling
 from palaestra.evolution.refinement.groups import by_group
 from palaestra.evolution.yard import Yard
 
@@ -15,7 +14,7 @@ __all__ = ["Rationalise"]
 
 
 @dataclass(frozen=True)
-class Rationalise:
+class Rationalise(AroundSampling):
     """Sample groups; then, for each task whose attempts all failed, attempts that are told the answer.
 
     The second kind is recorded as it was lived: its task is another (`TextEnv.hinted`), with an id and a fingerprint of
@@ -29,21 +28,7 @@ class Rationalise:
         attempts: Attempts with the answer at each task that was never solved; 0 leaves rationalisation out.
     """
 
-    sample: SampleGroups
     attempts: int = 1
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy samples, with and without the answer."""
-        return self.sample.sampling
-
-    def require(self, env: str) -> None:
-        """See `SampleGroups`."""
-        self.sample.require(env)
-
-    def prepare(self, yard: Yard, step: int) -> None:
-        """See `SampleGroups`."""
-        self.sample.prepare(yard, step)
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of step `step`: those without the answer, then those with it, task by task."""

@@ -13,7 +13,8 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.math.verify import JUDGING, RIGHT, WRONG
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.verdict import Status, Verdict
-from palaestra.evolution.acquisition.groups import SampleGroups, refuse_total_failure
+from palaestra.evolution.acquisition.around import AroundSampling
+from palaestra.evolution.acquisition.groups import refuse_total_failure
 from palaestra.evolution.yard import Yard
 
 __all__ = ["SelfJudged", "read_vote"]
@@ -22,7 +23,7 @@ _WORD = re.compile(rf"\b({RIGHT}|{WRONG})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class SelfJudged:
+class SelfJudged(AroundSampling):
     """Sample groups of attempts, and pay each what the policy itself says of it.
 
     The reward of an episode is the share of votes that call it right. Its verdict stays the world's, so that the two
@@ -37,7 +38,6 @@ class SelfJudged:
             last `right` or `wrong` in its answer is its vote.
     """
 
-    sample: SampleGroups
     votes: int = 4
     asked: Sampling = Sampling(max_tokens=16)
     template: str = JUDGING
@@ -47,18 +47,6 @@ class SelfJudged:
             raise UsageError(f"votes must be at least 1, got {self.votes}.")
         if "{prompt}" not in self.template or "{reply}" not in self.template:
             raise UsageError(f"The template must say where {{prompt}} and {{reply}} stand, got {self.template!r}.")
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy samples its attempts."""
-        return self.sample.sampling
-
-    def require(self, env: str) -> None:
-        """See `SampleGroups.require`."""
-        self.sample.require(env)
-
-    def prepare(self, yard: Yard, step: int) -> None:
-        """Nothing comes before the tasks."""
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of step `step`, paid by the policy's own votes.

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from palaestra.agents.episode import Episode
-from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.text_env import TOLD
-from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.around import AroundSampling
 from palaestra.evolution.yard import Yard
 
 __all__ = ["AGAIN", "WithCritic"]
@@ -19,7 +18,7 @@ AGAIN = "/again"
 
 
 @dataclass(frozen=True)
-class WithCritic:
+class WithCritic(AroundSampling):
     """Sample groups; then let the world's critic (`TextEnv.criticised`) speak of each attempt, and try again.
 
     An attempt of which the critic has something to say, right or wrong, is followed by another at the same task with
@@ -34,25 +33,11 @@ class WithCritic:
         trials: Most further trials of an attempt; 0 leaves the critic out.
     """
 
-    sample: SampleGroups
     trials: int = 1
 
     def __post_init__(self) -> None:
         if self.trials < 0:
             raise UsageError(f"trials must be at least 0, got {self.trials}.")
-
-    @property
-    def sampling(self) -> Sampling:
-        """How the policy samples, criticised or not."""
-        return self.sample.sampling
-
-    def require(self, env: str) -> None:
-        """See `SampleGroups`."""
-        self.sample.require(env)
-
-    def prepare(self, yard: Yard, step: int) -> None:
-        """See `SampleGroups`."""
-        self.sample.prepare(yard, step)
 
     def __call__(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the episodes of step `step`: first attempts, then second ones, and so on."""

@@ -6,8 +6,7 @@ down is gathered first, so that a checkpoint does not say by how many processes 
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,9 +16,11 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
-__all__ = ["Division", "divided_alike", "gathered", "hidden_from_trainers", "wants_division"]
+__all__ = ["ASKED", "Division", "divided_alike", "gathered", "wants_division"]
 
-_ASKED = "ACCELERATE_USE_FSDP"
+ASKED = "ACCELERATE_USE_FSDP"
+"""What accelerate's launcher sets for FSDP."""
+
 # What a configuration may ask for that would not be done; each with the value that asks for nothing.
 _REFUSED = {
     "fsdp_offload_params": "false",
@@ -34,7 +35,7 @@ def wants_division() -> bool:
     Raises:
         UsageError: If it was for more than is done here.
     """
-    if os.environ.get(_ASKED, "false").lower() != "true":
+    if os.environ.get(ASKED, "false").lower() != "true":
         return False
     if os.environ.get("FSDP_VERSION", "1") != "2":
         raise UsageError(
@@ -50,17 +51,6 @@ def wants_division() -> bool:
             "from where the loss reads it. Take TRANSFORMER_BASED_WRAP or NO_WRAP."
         )
     return True
-
-
-@contextmanager
-def hidden_from_trainers() -> Iterator[None]:
-    """Keep transformers and accelerate from dividing, or leaving unread, what is divided here."""
-    asked = os.environ.pop(_ASKED, None)
-    try:
-        yield
-    finally:
-        if asked is not None:
-            os.environ[_ASKED] = asked
 
 
 class Division:

@@ -20,8 +20,8 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from palaestra.envs.errors import DivergenceError, PeerError, UsageError
-from palaestra.evolution.updating.division import Division, hidden_from_trainers, wants_division
-from palaestra.evolution.updating.zero import configured, hidden_from_accelerate
+from palaestra.evolution.updating import division, zero
+from palaestra.evolution.updating.division import Division
 
 __all__ = ["STEP_LIMIT", "Fingerprint", "Peers", "fingerprint", "launched", "leads", "refuse_peers"]
 
@@ -85,22 +85,22 @@ class Peers:
         """
         if launched() < 2:
             return cls()
-        divides, zero = wants_division(), configured()
+        divides, engine = division.wants_division(), zero.configured()
         from accelerate import PartialState
 
         hiding = ExitStack()
-        hiding.enter_context(hidden_from_accelerate())
+        hiding.enter_context(_hidden(zero.ASKED))
         owned = not dist.is_initialized()
         with _named():
             state = PartialState(cpu=not torch.cuda.is_available(), timeout=STEP_LIMIT)
             peers = cls(state.num_processes, state.process_index)
-            peers._owned, peers._hiding, peers.zero = owned, hiding, zero
+            peers._owned, peers._hiding, peers.zero = owned, hiding, engine
             # Words go over the processors, also where sums go over GPUs.
             peers._between = dist.new_group(backend="gloo", timeout=_BETWEEN_STEPS)
             peers._within = dist.new_group(backend="gloo", timeout=STEP_LIMIT)
         if divides:
             peers.division = Division()
-            hiding.enter_context(hidden_from_trainers())
+            hiding.enter_context(_hidden(division.ASKED))
         return peers
 
     def __enter__(self) -> Self:
@@ -245,6 +245,17 @@ class Peers:
                 "of process 0. Nothing of this step was kept. Run all of them on the same versions and the same kind "
                 "of hardware, and go on from the last checkpoint: palaestra evolve --resume RUN."
             )
+
+
+@contextmanager
+def _hidden(variable: str) -> Iterator[None]:
+    """Keep transformers and accelerate from doing, by a variable of the launcher's, what is done here."""
+    asked = os.environ.pop(variable, None)
+    try:
+        yield
+    finally:
+        if asked is not None:
+            os.environ[variable] = asked
 
 
 def fingerprint(model: torch.nn.Module) -> Fingerprint:

@@ -8,17 +8,18 @@ The engine is made when all processes begin to learn, not before: making it is w
 """
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from palaestra.envs.errors import RunError, UsageError
 
-__all__ = ["Zero", "configured", "engine_settings", "hidden_from_accelerate"]
+__all__ = ["ASKED", "Zero", "configured", "engine_settings"]
 
-_ASKED = "ACCELERATE_USE_DEEPSPEED"
+ASKED = "ACCELERATE_USE_DEEPSPEED"
+"""What accelerate's launcher sets for DeepSpeed."""
+
 _TAG = "zero"
 # What a configuration may hold that has another place here; each with the reason.
 _REFUSED = {
@@ -41,7 +42,7 @@ def configured() -> dict[str, Any] | None:
     Raises:
         UsageError: If the configuration asks for what is not done here, or DeepSpeed is not installed.
     """
-    if os.environ.get(_ASKED, "false").lower() != "true":
+    if os.environ.get(ASKED, "false").lower() != "true":
         return None
     from accelerate.utils import DeepSpeedPlugin
 
@@ -57,17 +58,6 @@ def configured() -> dict[str, Any] | None:
     except ValueError as error:
         raise UsageError(f"accelerate was configured for DeepSpeed in a way that it refuses: {error}") from error
     return engine_settings(asked)
-
-
-@contextmanager
-def hidden_from_accelerate() -> Iterator[None]:
-    """Keep transformers and accelerate from handing the model to an engine of their own."""
-    asked = os.environ.pop(_ASKED, None)
-    try:
-        yield
-    finally:
-        if asked is not None:
-            os.environ[_ASKED] = asked
 
 
 def engine_settings(asked: Mapping[str, Any]) -> dict[str, Any]:

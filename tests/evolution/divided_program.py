@@ -1,6 +1,5 @@
 """One of the processes of `test_divided.py`: trains its part of tiny policies, and goes on from what was saved."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.policy_gradient import PolicyGradient
 from peft import LoraConfig, get_peft_model
 from tiny import tiny_policy
-from together_program import METHODS, batches, failure, start
+from together_program import METHODS, batches, failure, see_one_end, start
 from torch.distributed.tensor import DTensor
 
 CASES = {
@@ -81,11 +80,7 @@ def main(place):
         turns = UpdateInTurn((1, 1), (PolicyGradient(), PolicyGradient()))
         found["in turn"] = failure(lambda: start(turns, tiny_policy(), peers, place))
         updater = start(PolicyGradient(), tiny_policy(), peers, place)
-        torch.save(found, place / f"process-{peers.rank}.pt")
-        if not peers.leads:
-            os._exit(9)  # as one that was killed
-        found["dies"] = failure(lambda: updater.step(batches("grpo")[0]))
-        torch.save(found, place / f"process-{peers.rank}.pt")
+        see_one_end(peers, place, found, updater)
 
 
 if __name__ == "__main__":

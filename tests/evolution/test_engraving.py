@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from palaestra.agents.agent import Acting, Move
 from palaestra.agents.alphabet import build_tokenizer
 from palaestra.agents.episode import Episode
 from palaestra.agents.language import LanguageAgent
@@ -27,28 +26,18 @@ from palaestra.evolution.refinement.own_words import KeepFinished, KeepUnquoted
 from palaestra.evolution.reproduction.catalogue import find_miniatures
 from palaestra.evolution.updating.batching import assemble
 from palaestra.evolution.yard import Yard
+from says import Says
 from transformers import LlamaConfig, LlamaForCausalLM
 
 ENV = "arithmetic?digits=1"
 RULES = "Rules:\nAnswer with the sum of both numbers and nothing else, please."
 
 
-class Obedient:
-    """Adds where it is told the rules, and says 0 elsewhere."""
-
-    name, policy = "obedient", None
-
-    def with_sampling(self, sampling: Sampling) -> "Obedient":
-        return self
-
-    def enter(self, env: object, task: object, seed: int) -> "Obedient":
-        return self
-
-    def act(self, observation: str) -> Acting:
-        asked = observation.removeprefix(f"{RULES}\n\n")
-        one, other = asked.removesuffix(" = ?").split(" + ")
-        return Move(str(int(one) + int(other)) if asked != observation else "0", "")
-        yield
+def obedient(observation: str) -> str:
+    """Adds where the rules are told, and says 0 elsewhere."""
+    asked = observation.removeprefix(f"{RULES}\n\n")
+    one, other = asked.removesuffix(" = ?").split(" + ")
+    return str(int(one) + int(other)) if asked != observation else "0"
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +49,7 @@ def speaker() -> LanguageAgent:
 
 
 def test_what_is_told_is_recorded_as_another_task() -> None:
-    sample, place = SampleGroups(groups=30, attempts=2), Yard(Rollout(Obedient()), seed=0)
+    sample, place = SampleGroups(groups=30, attempts=2), Yard(Rollout(Says(obedient, "obedient")), seed=0)
     plain, told = sample(place, ENV, 3), TellPrinciples(sample, f"{RULES}\n")(place, ENV, 3)
     assert all(episode.correct for episode in told)
     assert not any(episode.correct for episode in plain)
@@ -127,11 +116,11 @@ def test_who_quotes_what_was_told_or_never_ends_is_not_imitated(speaker: Languag
     with pytest.raises(UsageError, match="at least 1"):
         KeepUnquoted(words=0)
     with pytest.raises(UsageError, match="no tokenizer"):
-        KeepUnquoted().at(Yard(Rollout(Obedient()), seed=0), 1)
+        KeepUnquoted().at(Yard(Rollout(Says(obedient, "obedient")), seed=0), 1)
 
 
 def test_the_ceiling_is_measured_on_the_same_tasks() -> None:
-    place = Yard(Rollout(Obedient()), seed=2)
+    place = Yard(Rollout(Says(obedient, "obedient")), seed=2)
     evaluate = Untold(tasks=9, attempts=2, principles=RULES)
     played = evaluate.play(place, ENV, 0)
     untold, told = evaluate.scores(ENV, played.episodes, played.figures)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from note_reader import answer, script
-from palaestra.agents.agent import Move
 from palaestra.agents.memory.context import Context, Recall
 from palaestra.agents.memory.entry import Kind
 from palaestra.agents.memory.memory import Memory
@@ -25,6 +24,7 @@ from palaestra.evolution.updating.in_context.pool import Candidate, Merge, Pool,
 from palaestra.evolution.updating.in_context.study import ASKED, Study
 from palaestra.evolution.view import Silent
 from palaestra.evolution.yard import Yard
+from says import Says
 from test_in_context import begin, facts, take_back
 
 SMALL = {
@@ -142,37 +142,20 @@ def test_a_served_model_evolves_what_it_is_told(writes, spec, tmp_path):
         assert notes["rollouts"] == rollouts(run)
 
 
-class Reader:
-    """Solves by what it is told, and writes what the judge said."""
-
-    policy, name = None, "test:reader"
-
-    def with_sampling(self, sampling):
-        return self
-
-    def enter(self, env, task, seed):
-        return self
-
-    def act(self, observation):
-        yield from ()
-        reply = answer(observation)
-        return Move(reply, reply)
-
-
 def test_candidates_of_one_ancestor_are_merged(tmp_path):
     world = make("codebook?code=1&size=300")
     usual = make("codebook?size=1").book
     news = [f"{word}={digit}" for word, digit in world.book.items() if usual[word] != digit]
-    yard = Yard(Rollout(Reader(), make=lambda _: world), 0, aside=0.2)
+    yard = Yard(Rollout(Says(answer), make=lambda _: world), 0, aside=0.2)
 
     def played(tasks, instructions=""):
-        agent = ToldAgent(Reader(), Context(instructions))
+        agent = ToldAgent(Says(answer), Context(instructions))
         assignments = [Assignment(task.id, "x", task, 0) for task in tasks]
         return Rollout(agent, make=lambda _: world).play(assignments)
 
     def step(merges, folder):
         notes = {}
-        study = Study(yard, "x", 1, Reader(), ExperienceStore(folder), "run", Sampling(), Sampling(), 8, notes)
+        study = Study(yard, "x", 1, Says(answer), ExperienceStore(folder), "run", Sampling(), Sampling(), 8, notes)
         tasks = study.tasks
         rows = [("", ()), (news[0], (0,)), (news[1], (0,))]
         scored = [Candidate(t, tuple(e.reward for e in played(tasks[:40], t)), parents) for t, parents in rows]

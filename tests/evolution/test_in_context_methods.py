@@ -22,6 +22,7 @@ from palaestra.evolution.updating.in_context.study import Study
 from palaestra.evolution.updating.in_context.trials import Trials, said
 from palaestra.evolution.updating.in_context.voyager import CollectSkills
 from palaestra.evolution.yard import Yard
+from says import Says
 
 ORIGIN = Provenance(author="test")
 
@@ -58,26 +59,11 @@ def study(env, world, agent, folder, step=1):
     return Study(yard, env, step, agent, store, "run", Sampling(), Sampling(), 4, {})
 
 
-class Guesser:
-    """Solves by the last note it is told, and writes as a lesson what the judge said."""
-
-    policy, name = None, "test:guesser"
-
-    def with_sampling(self, sampling):
-        return self
-
-    def enter(self, env, task, seed):
-        return self
-
-    def act(self, observation):
-        from palaestra.agents.agent import Move
-
-        yield from ()
-        if "The judge: " in observation:
-            reply = observation.split("The judge: ")[1].split("\n")[0]
-        else:
-            reply = observation.split("\n")[-3] if "Notes:" in observation else "?"
-        return Move(reply, reply)
+def guessed(observation):
+    """The last note that is told; as a lesson, what the judge said."""
+    if "The judge: " in observation:
+        return observation.split("The judge: ")[1].split("\n")[0]
+    return observation.split("\n")[-3] if "Notes:" in observation else "?"
 
 
 def stepwise(task, reply):
@@ -95,7 +81,7 @@ def test_lessons_of_a_task_lead_through_its_trials(most, solved, tmp_path):
     left = [task for task in drawn if not task.held_out(HELD_OUT_SHARE)]
     tasks = TaskSet([next(task for task in left if task.id[0] == n) for n in "123"])
     world = QuestionEnv(tasks, stepwise)
-    work = study("x", world, Guesser(), tmp_path)
+    work = study("x", world, Says(guessed), tmp_path)
     first = work.yard.rollout.play([Assignment(task.id, "x", task, 0) for task in tasks])
     stories = Trials(most)(Context(), first, work)
     assert [story.solved for story in stories] == [number < solved for number in range(3)]

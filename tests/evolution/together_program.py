@@ -82,18 +82,23 @@ def differs_in_one(peers, scratch):
     return failure(lambda: peers.agree(policy.model))
 
 
+def see_one_end(peers, place, found, updater):
+    """Write down what was found; the last process ends as one that was killed, the first tells what it sees of that."""
+    torch.save(found, place / f"process-{peers.rank}.pt")
+    if peers.rank == peers.size - 1:
+        os._exit(9)
+    found["dies"] = failure(lambda: updater.step(batches("grpo")[0]))
+    torch.save(found, place / f"process-{peers.rank}.pt")
+
+
 def main(place):
     with Peers.join() as peers:
         found = {name: trained(name, peers, place) for name in METHODS}
         found |= {"fails": fails_in_one(peers, place), "differs": differs_in_one(peers, place)}
         assert DivergenceError.__name__ in found["differs"]
-        if peers.rank == peers.size - 1:
-            torch.save(found, place / f"process-{peers.rank}.pt")
-            os._exit(9)  # as one that was killed
         updater = start(PolicyGradient(), tiny_policy(), peers, place)
-        found["dies"] = failure(lambda: updater.step(batches("grpo")[0]))
+        see_one_end(peers, place, found, updater)
         assert PeerError.__name__ in found["dies"], found["dies"]
-        torch.save(found, place / f"process-{peers.rank}.pt")
 
 
 if __name__ == "__main__":

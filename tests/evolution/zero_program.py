@@ -1,6 +1,5 @@
 """One of two processes of `test_zero.py`: trains tiny policies by DeepSpeed's engine and says what became of it."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import torch
 from divided_program import newborn
 from palaestra.evolution.updating.peers import Peers
 from tiny import tiny_policy
-from together_program import METHODS, batches, failure, start
+from together_program import METHODS, batches, see_one_end, start
 
 CASES = {"grpo in parts": "whole", "dapo, corrected": "tied", "gspo": "adapters", "finetune": "whole"}
 
@@ -51,11 +50,7 @@ def main(place):
         for name in CASES:
             found[name] = learn(name, peers, place) | {"continued": go_on(name, peers, place)}
         updater = start(METHODS["grpo"], tiny_policy(), peers, place)
-        torch.save(found, place / f"process-{peers.rank}.pt")
-        if not peers.leads:
-            os._exit(9)  # as one that was killed
-        found["dies"] = failure(lambda: updater.step(batches("grpo")[0]))
-        torch.save(found, place / f"process-{peers.rank}.pt")
+        see_one_end(peers, place, found, updater)
 
 
 if __name__ == "__main__":
