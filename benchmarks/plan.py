@@ -10,9 +10,9 @@ log-normal times has a median well below its mean).
 
 Predicted before the first run: within 25 % of the measured time in every setting (both ways: 0.8 to 1.25 of it).
 Came first, on a busy machine: 0.85 to 1.17 in turn, but 1.4 and 1.5 ahead, where playing and learning had a core each
-and overlapped in part. Since then `overlap` is measured, and what tokens cost that stand in wider rows. Came then, on a
-quiet one: four between 0.86 and 1.12, and "more attempts" and "one step off" just below 0.8: a worker's time between two
-judgements, and layouts of varying width, cost more than the model knows.
+and overlapped in part. Since then `overlap` is measured, and what tokens cost that stand in wider rows. Came then, on
+a quiet one: four between 0.86 and 1.12, and "more attempts" and "one step off" at 0.8 and just below: a worker's time
+between two judgements, and layouts of varying width, cost more than the model knows.
 
 Settings: `usual`, two-digit sums, 32 groups of 8; `more attempts`, 16 groups of 24; `long replies`, at a temperature
 that makes replies random and long, paid by chance; `slow judge`, a world whose step takes a log-normal time
