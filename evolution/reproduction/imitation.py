@@ -155,6 +155,30 @@ _STAR = Miniature(
     ),
 )
 
+# Rationalisation tries what failed once more. Filtering may, too, and samples: a second greedy try would be the first.
+_STAR_TWICE = Miniature(
+    "star-twice",
+    ("star",),
+    (
+        Arm("star", "star", _WORKED, f"nursery:{_WORKED}", settings=_STAR_SETTINGS, quick=_STAR_QUICK),
+        Arm(
+            "filtering twice",
+            "star",
+            _WORKED,
+            f"nursery:{_WORKED}",
+            settings=_STAR_SETTINGS
+            | {"acquire.attempts": 0, "acquire.sample.attempts": 2, "acquire.sample.sampling.temperature": 1.0},
+            quick=_STAR_QUICK,
+        ),
+    ),
+    (
+        Claim(
+            "rationalisation ends above filtering of at least as many attempts, sampled",
+            Minus(Measured("star"), Measured("filtering twice")),
+        ),
+    ),
+)
+
 _SITES = "crawl?level=1&templates=table,definitions,labels&tries=1&seeds=1"
 _AUTOCRAWLER = Miniature(
     "autocrawler",
@@ -172,4 +196,4 @@ _AUTOCRAWLER = Miniature(
     (Claim("imitating its own crawlers that worked on one page and one reply adds", gain("autocrawler")),),
 )
 
-MINIATURES = (_SFT, _RFT, _REST, _REST_EM, _LMSI, _CODET, _MATH_FT, _STAR, _AUTOCRAWLER)
+MINIATURES = (_SFT, _RFT, _REST, _REST_EM, _LMSI, _CODET, _MATH_FT, _STAR, _STAR_TWICE, _AUTOCRAWLER)

@@ -42,6 +42,43 @@ _SPIN = Miniature(
     ),
 )
 
+# Of so few demonstrations one pass teaches little and many overfit: there is something left for self-play to do.
+_FEW_SHOWN = 20
+_SPIN_STEPS = 1 + 4 * 16
+_SPIN_FEW = Miniature(
+    "spin-few",
+    ("spin",),
+    (
+        Arm(
+            "spin",
+            "spin",
+            _ENV,
+            _NEWBORN,
+            settings={f"acquire.parts.{part}.pool": _FEW_SHOWN for part in (0, 1)}
+            | {"acquire.parts.0.tasks": _FEW_SHOWN, "update.parts.0.epochs": 1},
+            quick={"acquire.parts.1.sample.groups": 200, "evaluate.tasks": 200},
+        ),
+        # A step is one optimiser step here, and there are as many as the other arm takes in all.
+        Arm(
+            "fine-tuning",
+            "sft",
+            _ENV,
+            _NEWBORN,
+            settings={"acquire.pool": _FEW_SHOWN, "acquire.tasks": _FEW_SHOWN}
+            | {"steps": _SPIN_STEPS, "evaluate_every": _SPIN_STEPS},
+            quick={"evaluate.tasks": 200},
+        ),
+    ),
+    (
+        Claim("self-play ends above one pass of fine-tuning on the same few demonstrations", gain("spin", 1)),
+        Claim(
+            "it ends above as many optimiser steps of fine-tuning alone",
+            Minus(Measured("spin"), Measured("fine-tuning")),
+        ),
+        Claim("the last iteration gains less than the first", Minus(gain("spin", 1, 2), gain("spin", 4, 5))),
+    ),
+)
+
 _STAGES = [5, 15, 30]
 _RLHF_QUICK = {"acquire.steps": _STAGES, "update.steps": _STAGES, "steps": sum(_STAGES), "evaluate.tasks": 200}
 _PPO = 2
@@ -142,4 +179,39 @@ _ETO = Miniature(
     ),
 )
 
-MINIATURES = (_DPO, _KTO, _SPIN, _RLHF, _SELF_REWARDING, _ETO)
+# One pass of cloning over few demonstrations, then contrast, of two passes each: some 25 optimiser steps in all.
+_ETO_FEW_STAGES, _ETO_FEW_STEPS = [1, 10], 25
+_ETO_FEW = Miniature(
+    "eto-few",
+    ("eto",),
+    (
+        Arm(
+            "eto",
+            "eto",
+            _TWICE,
+            _NEWBORN,
+            settings=_EXPERT
+            | {f"acquire.parts.{part}.pool": _FEW_SHOWN for part in (0, 1)}
+            | {"acquire.parts.0.tasks": _FEW_SHOWN, "acquire.steps": _ETO_FEW_STAGES, "update.steps": _ETO_FEW_STAGES}
+            | {"steps": sum(_ETO_FEW_STAGES), "evaluate_every": 1}
+            | {"update.parts.1.epochs": 2, "evaluate.sampling.max_tokens": 8},
+            quick={"evaluate.tasks": 150},
+        ),
+        Arm(
+            "cloning",
+            "sft",
+            _TWICE,
+            _NEWBORN,
+            settings=_CLONED
+            | {"acquire.pool": _FEW_SHOWN, "acquire.tasks": _FEW_SHOWN}
+            | {"steps": _ETO_FEW_STEPS, "evaluate_every": _ETO_FEW_STEPS},
+            quick={"evaluate.tasks": 150},
+        ),
+    ),
+    (
+        Claim("contrast of failed and successful trajectories adds to one pass of cloning", gain("eto", 1)),
+        Claim("it ends above as many optimiser steps of cloning alone", Minus(Measured("eto"), Measured("cloning"))),
+    ),
+)
+
+MINIATURES = (_DPO, _KTO, _SPIN, _SPIN_FEW, _RLHF, _SELF_REWARDING, _ETO, _ETO_FEW)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,24 @@ def kept(directory: Path) -> list[dict[str, Any]]:
 
 def markdown(reproductions: Iterable[Mapping[str, Any]]) -> str:
     """Return the page of what `kept` returns."""
+    all_of_them = list(reproductions)
     lines = [_HEAD, f"| {' | '.join(_COLUMNS)} | commit |", "|" + "---|" * (len(_COLUMNS) + 1)]
-    for found in reproductions:
+    for found in all_of_them:
         for row in _rows(found):
             command = f"`{row['command']}`" if row["command"] else ""
             cells = [*(row[name] for name in _COLUMNS[:-1]), command, found["commit"] or "–"]
             lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", _totals(all_of_them)]) + "\n"
+
+
+def _totals(reproductions: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many claims hold and what all of it took."""
+    findings = [finding for found in reproductions for finding in found["findings"]]
+    evolving, births = (math.fsum(found[part] for found in reproductions) for part in ("seconds", "birth_seconds"))
+    return (
+        f"{sum(finding['holds'] for finding in findings)} of {len(findings)} claims of {len(reproductions)} miniatures "
+        f"hold. Time in all, one run after another: {duration(evolving)} of evolving, {duration(births)} of births."
+    )
 
 
 def table(reproductions: Iterable[Mapping[str, Any]]) -> Table:
