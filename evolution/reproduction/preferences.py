@@ -43,7 +43,8 @@ _SPIN = Miniature(
 )
 
 # Of so few demonstrations one pass teaches little and many overfit: there is something left for self-play to do.
-_FEW_SHOWN = 20
+# What remains differs much between newborns.
+_FEW_SHOWN, _MANY_SEEDS = 20, 10
 _SPIN_STEPS = 1 + 4 * 16
 _SPIN_FEW = Miniature(
     "spin-few",
@@ -77,6 +78,7 @@ _SPIN_FEW = Miniature(
         ),
         Claim("the last iteration gains less than the first", Minus(gain("spin", 1, 2), gain("spin", 4, 5))),
     ),
+    _MANY_SEEDS,
 )
 
 _STAGES = [5, 15, 30]
@@ -212,6 +214,7 @@ _ETO_FEW = Miniature(
         Claim("contrast of failed and successful trajectories adds to one pass of cloning", gain("eto", 1)),
         Claim("it ends above as many optimiser steps of cloning alone", Minus(Measured("eto"), Measured("cloning"))),
     ),
+    _MANY_SEEDS,
 )
 
 MINIATURES = (_DPO, _KTO, _SPIN, _SPIN_FEW, _RLHF, _SELF_REWARDING, _ETO, _ETO_FEW)

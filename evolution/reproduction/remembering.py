@@ -15,6 +15,7 @@ _REFLEXION = Miniature(
     ("reflexion",),
     (Arm("reflexion", "reflexion", _ENV, _NEWBORN, settings=_WIDE, quick=_QUICK),),
     (Claim("lessons of failed trials raise accuracy on tasks that they were not written for", gain("reflexion")),),
+    seeds=10,  # a newborn that cannot write one of the lessons is left behind by all others
 )
 
 _EXPEL = Miniature(
