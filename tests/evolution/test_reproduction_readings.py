@@ -150,7 +150,12 @@ def test_a_miniature_names_its_arms_rightly() -> None:
 
 
 def test_miniatures_are_found_by_name_and_recipe() -> None:
-    assert [one.name for one in find_miniatures(["dapo", "grpo", "star"])] == ["star", "star-twice", "grpo-family"]
+    assert [one.name for one in find_miniatures(["dapo", "grpo", "star"])] == [
+        "star",
+        "star-twice",
+        "grpo-family",
+        "grpo-clipped",
+    ]
     assert find_miniatures([]) == miniatures()
     with pytest.raises(UnknownNameError, match="rest-em"):
         find_miniatures(["rest-me"])
