@@ -3,15 +3,20 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from palaestra.agents.alphabet import build_tokenizer
 from palaestra.agents.memory.context import Context
 from palaestra.agents.memory.entry import Kind
 from palaestra.evolution.evaluation.statistics import wilson
+from palaestra.evolution.learner import save_spelling
 from palaestra.evolution.report.account.account import Account
 from palaestra.evolution.report.account.arms import arm_names, arms
 from palaestra.evolution.report.account.contexts import Told, context_facts, versions_of
+from palaestra.evolution.report.account.pieces import specials_of, speller_of
+from palaestra.evolution.run import Run
 from telling_runs import ENV, REVIEWED, answering_run, compared, telling_run
 from told_runs import PARTS
 
@@ -68,6 +73,21 @@ def test_a_vote_is_told_by_members_and_within_the_tokens_of_another() -> None:
     assert (vote["transitions"], vote["gain"]) == (None, None)
     assert arms(rows, []) == []
     assert arm_names(PARTS) == []
+
+
+def test_ids_can_be_read_where_no_weights_are_kept(tmp_path: Path) -> None:
+    place = answering_run(tmp_path / "run")
+    for kept in place.glob("checkpoints/*"):
+        for file in kept.glob("*token*"):
+            file.unlink()
+    tokenizer = build_tokenizer(512)
+    with Run.open(place, read_only=True) as run:
+        assert speller_of(run)([7]) == ["⟨7⟩"]
+        for policy in (None, SimpleNamespace(tokenizer=tokenizer)):
+            save_spelling(SimpleNamespace(policy=policy), run.checkpoint(1))  # type: ignore[arg-type]
+        ids = tokenizer.encode("12<|end|>", add_special_tokens=False)
+        assert speller_of(run)(ids) == ["1", "2", "<|end|>"]
+        assert "<|end|>" in specials_of(run)
 
 
 def test_what_was_measured_of_a_proposal_has_its_interval() -> None:

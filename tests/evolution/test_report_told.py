@@ -91,7 +91,18 @@ def test_versions_are_read_and_compared_by_keyboard(chromium: Any, told: Path) -
         page.click("[data-only=true]")
         assert card.locator(".entry.same").count() == 0
         page.locator("#told .against").select_option(label="v2, step 3")
-        assert card.locator(".entry.gone del").inner_text().startswith("def add") or page.locator(".entry").count() == 1
+        assert card.locator(".entry.gone del").inner_text().startswith("def add")
+        assert card.locator(".entry").count() == 1, "all else is as it was"
+
+
+def test_replies_without_a_tokenizer_are_read_as_text(chromium: Any, tmp_path: Path) -> None:
+    place = answering_run(tmp_path / "run")
+    for file in place.glob("checkpoints/*/tokenizer.json"):
+        file.unlink()
+    with Opened(chromium, write_report([place], tmp_path / "report.html").as_uri()) as page:
+        page.fill("#search", "3 + 1")
+        assert page.locator(".detail .said.reply").first.inner_text() in ("4", "-6")
+        assert page.locator(".detail .tok").filter(has_text="⟨").count() == 0
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

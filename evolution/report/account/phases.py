@@ -53,8 +53,14 @@ def phases(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
             "options": [(f"{n}.{name}", value) for n, part in enumerate(refine) for name, value in _options(part)],
         },
         _phase("update", parts.get("update") or {}),
-        _phase("evaluate", parts.get("evaluate") or {}, f", every {every} steps of {steps}" if every else ""),
+        _phase("evaluate", parts.get("evaluate") or {}, _often(every, steps)),
     ]
+
+
+def _often(every: int | None, steps: int | None) -> str:
+    if not every:
+        return ""
+    return f", every step of {steps}" if every == 1 else f", every {every} steps of {steps}"
 
 
 def _phase(name: str, part: Mapping[str, Any], more: str = "") -> dict[str, Any]:
