@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from palaestra.agents.memory.context import Context
 from palaestra.agents.memory.entry import Entry, Kind
 from palaestra.envs.errors import UsageError
+from palaestra.envs.task import Json
 from palaestra.evolution.report.account.encode import cut
 from palaestra.evolution.report.page import compact_json
 
@@ -18,6 +19,8 @@ __all__ = ["Told", "context_facts", "versions_of"]
 # Of the 95 % interval of a mean.
 _DEVIATIONS = 1.96
 _MOST_VERSIONS = 64
+# What an entry takes besides its words.
+_ENTRY_BYTES = 40
 # In the order of importance in which they are told.
 _KINDS = (Kind.INSIGHT, Kind.SKILL, Kind.EPISODE)
 
@@ -83,6 +86,12 @@ def versions_of(steps: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
+def _size(value: Json) -> int:
+    """Return the bytes that a value takes in a page, where a "<" takes six."""
+    text = compact_json(value)
+    return len(text.encode()) + 5 * text.count("<")
+
+
 def _version(digest: str, number: int, step: int, parent: str | None, measured: Any) -> dict[str, Any]:
     origin = {"digest": digest, "number": number, "step": step, "parent": parent}
     return {**origin, "measured": measured, "rolled_back": None}
@@ -129,9 +138,7 @@ class Told:
             every *= 2
         while True:
             held = self._held(versions, every, place)
-            text = compact_json(held)
-            # In a script a "<" takes six bytes.
-            if len(text.encode()) + 5 * text.count("<") <= self._budget or every >= len(versions):
+            if _size(held) <= self._budget or every >= len(versions):
                 return held
             every *= 2
 
@@ -169,9 +176,9 @@ class Told:
         with context.memory as memory:
             entries = [entry for kind in _KINDS for entry in memory.entries(kind)]
         # Two versions have room whatever they hold: the first and the last.
-        kept, room = list[Entry](), self._budget // 2 - len(cut(context.instructions).encode())
+        kept, room = list[Entry](), self._budget // 2 - _size(cut(context.instructions))
         for entry in entries:
-            room -= len(cut(entry.text).encode(errors="surrogatepass")) + len(cut(entry.key).encode()) + 40
+            room -= _size([cut(entry.text), cut(entry.key)]) + _ENTRY_BYTES
             if room < 0:
                 break
             kept.append(entry)

@@ -82,7 +82,7 @@ const Episodes = (() => {
 
   // How an episode was answered, where a run has several ways of it; nothing elsewhere.
   function way(i) {
-    const { names: known, alone } = ways.find((_, run) => run === all.run[i]),
+    const { names: known, alone } = ways[all.run[i]],
       group = names.group[all.group[i]];
     return all.held[i] && known.length && [alone, ...known].includes(group) ? group : "";
   }

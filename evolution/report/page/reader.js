@@ -246,6 +246,11 @@ const Reader = (() => {
     const one = text.replace(/\s+/g, " ").trim();
     return one.length > most ? "…" + one.slice(-most) : one;
   };
+  // What was said, without the sign that ends a turn.
+  function plain(i, reply) {
+    const ending = P.data(`r${all.run[i]}-excerpt`).specials.find(special => reply.endsWith(special));
+    return ending ? reply.slice(0, -ending.length) : reply;
+  }
   function line(at) {
     const i = state.found[at],
       one = Episodes.said(i),
@@ -269,7 +274,7 @@ const Reader = (() => {
       Detail.badge(names.status[all.status[i]]),
       el("span", { class: "what" }, brief(one.turns[0]?.observation || names.task[all.task[i]])),
       el("span", { class: "meta small dim" }, `${Episodes.way(i) || (all.held[i] ? "held-out" : "training")} · ${all.step[i]}`),
-      el("span", { class: "reply mono dim" }, last ? end(last.reply) || "(nothing)" : "(no turn)"),
+      el("span", { class: "reply mono dim" }, last ? end(plain(i, last.reply)) || "(nothing)" : "(no turn)"),
       el("span", { class: "meta small" }, say.figure(all.reward[i])),
     );
   }

@@ -65,7 +65,7 @@
       id: "lineage",
       short: "Lineage",
       title: "From objective to checkpoint",
-      needs: ["lineage"],
+      needs: ["lineage", "contexts"],
       each: true,
       draw: one(Lineage.lineage),
     },

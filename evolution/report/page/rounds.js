@@ -112,7 +112,7 @@ const Rounds = (() => {
                   },
                   el("span", { class: "visually-hidden" }, `${b.words} `),
                   // A sliver holds no words; the legend's sign and the table do.
-                  a.transitions[b.at] > 0.06 && el("span", {}, `${b.glyph} ${(100 * a.transitions[b.at]).toFixed(0)} %`),
+                  a.transitions[b.at] > 0.085 && el("span", {}, `${b.glyph} ${(100 * a.transitions[b.at]).toFixed(0)} %`),
                 ),
               ),
             ),
