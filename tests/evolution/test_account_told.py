@@ -16,7 +16,9 @@ from palaestra.evolution.report.account.account import Account
 from palaestra.evolution.report.account.arms import arm_names, arms
 from palaestra.evolution.report.account.contexts import Told, context_facts, versions_of
 from palaestra.evolution.report.account.pieces import specials_of, speller_of
+from palaestra.evolution.report.account.pool import pool_of
 from palaestra.evolution.run import Run
+from palaestra.evolution.updating.in_context.pool import Candidate, Pool
 from telling_runs import ENV, REVIEWED, answering_run, compared, telling_run
 from told_runs import PARTS
 
@@ -128,6 +130,25 @@ def test_versions_are_told_with_what_they_came_from_and_what_became_of_them(tmp_
     gone = read(place, "contexts")["versions"][2]
     assert "entries" not in gone
     assert gone["step"] == 3
+
+
+def test_the_pool_says_what_candidates_are_made_of_and_where_nobody_is_better(tmp_path: Path) -> None:
+    assert pool_of(None) is None
+    assert pool_of(tmp_path) is None
+    candidates = (
+        Candidate("", (0.0, 1.0, None)),
+        Candidate("Be brief.", (1.0, 0.0, 0.0), (0,), 1, "aa"),
+        Candidate("x" * 900, (1.0, 1.0, 0.5), (0, 1), 2, "bb"),
+    )
+    notes = {"pool": Pool(candidates).as_json()}
+    (tmp_path / "learner.json").write_text(json.dumps({"proposed": 0, "earlier": [], "notes": notes}))
+    found = pool_of(tmp_path)
+    assert found is not None
+    assert (found["of"], found["tasks"]) == (3, 3)
+    assert [one["best"] for one in found["candidates"]] == [1, 1, 3]
+    assert [one["parents"] for one in found["candidates"]] == [[], [0], [0, 1]]
+    assert [one["mean"] for one in found["candidates"]] == [0.5, pytest.approx(1 / 3), pytest.approx(2.5 / 3)]
+    assert found["candidates"][2]["says"] == "x" * 800 + "…"
 
 
 def test_more_than_there_is_room_for_is_thinned_by_the_rule(tmp_path: Path) -> None:

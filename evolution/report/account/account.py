@@ -21,6 +21,7 @@ from palaestra.evolution.report.account.excerpt import HeldOutSide, Training, Un
 from palaestra.evolution.report.account.lineage import Lineage
 from palaestra.evolution.report.account.phases import phases
 from palaestra.evolution.report.account.pieces import Spell, specials_of, speller_of
+from palaestra.evolution.report.account.pool import pool_of
 from palaestra.evolution.report.account.statuses import status_shares
 from palaestra.evolution.report.account.tables import league, transferred
 from palaestra.evolution.report.account.transitions import transitions
@@ -135,6 +136,7 @@ class Account:
             "steps": step_curves(rows),
             "positions": positions(rows),
             "arms": {"names": names, "alone": ALONE, "found": arms(rows, names)},
+            "pool": pool_of(_latest(run)),
             "contexts": self._contexts.told([steps[step] for step in sorted(steps)], run.contexts),
             "statuses": status_shares(self._training.statuses),
             "transitions": transitions(sides[0].outcomes, sides[1].outcomes) if len(sides) > 1 else [],

@@ -110,6 +110,39 @@ const Contexts = (() => {
       el("p", {}, Lineage.note(l), " A proposal is played against what is told, on the same tasks set aside."),
       el("div", { class: "wide card lineage-card", tabindex: 0, role: "region", "aria-label": "lineage" }, drawn),
       numbers(l, name),
+      pool(run, name),
+    ];
+  }
+
+  // Instructions that are evolved: every candidate, the last ones of many.
+  function pool(run, name) {
+    const p = run.get("pool");
+    if (!p) return null;
+    return [
+      el("h3", { class: "below" }, "The pool of candidates"),
+      el(
+        "p",
+        { class: "dim small" },
+        `Compared on the same ${say.count(p.tasks)} training tasks. Best at: tasks at which no other does better. `,
+        p.candidates.length < p.of ? `The last ${p.candidates.length} of ${say.count(p.of)} are shown.` : "",
+      ),
+      P.table(
+        ["candidate", "step", "made of", "mean reward", "best at", "told as", "instructions"],
+        p.candidates.map(c =>
+          el(
+            "tr",
+            {},
+            el("th", { scope: "row" }, String(c.number)),
+            el("td", {}, String(c.step)),
+            el("td", {}, c.parents.length ? c.parents.join(" and ") : "the start"),
+            el("td", {}, reward(c.mean)),
+            el("td", {}, say.count(c.best)),
+            el("td", {}, name(c.digest).startsWith("v") ? name(c.digest) : "never"),
+            el("td", { class: "left" }, el("pre", { class: "says" }, c.says || "none")),
+          ),
+        ),
+        "the pool of candidates",
+      ),
     ];
   }
 

@@ -65,7 +65,7 @@
       id: "lineage",
       short: "Lineage",
       title: "From objective to checkpoint",
-      needs: ["lineage", "contexts"],
+      needs: ["lineage", "contexts", "pool"],
       each: true,
       draw: one(Lineage.lineage),
     },
