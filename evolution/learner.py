@@ -13,7 +13,7 @@ from palaestra.evolution.together import SharedUpdater
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.updater import Beginning, Update, Updater
 
-__all__ = ["FixedLearner", "Learned", "Learner", "WeightLearner"]
+__all__ = ["FixedLearner", "Learned", "Learner", "WeightLearner", "save_spelling"]
 
 
 class Learned(NamedTuple):
@@ -60,6 +60,17 @@ class Learner(Protocol):
     def close(self) -> None:
         """Give back what is held."""
         ...
+
+
+def save_spelling(agent: Agent, directory: Path) -> None:
+    """Write the tokenizer beside a checkpoint without weights, so that the ids on record can be read as words later.
+
+    Nothing is written where the ids are not known here, as with a model on a server.
+    """
+    policy = agent.policy
+    core = None if policy is None else getattr(policy.tokenizer, "backend_tokenizer", None)
+    if core is not None:
+        core.save(str(directory / "tokenizer.json"))
 
 
 class WeightLearner:
@@ -150,7 +161,8 @@ class FixedLearner:
         return Learned({}, {})
 
     def save(self, directory: Path) -> None:
-        """Nothing is remembered."""
+        """Nothing is remembered, but how the ids on record are spelled."""
+        save_spelling(self.agent, directory)
 
     def load(self, directory: Path, version: int) -> None:
         """Nothing was remembered."""

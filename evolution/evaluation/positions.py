@@ -22,22 +22,27 @@ def position_curve(positions: Sequence[float], correct: Sequence[bool]) -> dict[
         correct: `[N]` whether the reply was right.
 
     Returns:
-        `position 1/10` to `position 10/10`, the accuracy in each tenth of the document in which a task was; `position
-        gap`, the best of them less the worst, which is above 0 by chance alone where tasks are few; and `sag`, accuracy
-        in the first and last tenth less that in the four tenths in the middle, with the bounds of its 95 % interval
-        (`sag low`, `sag high`), where both were asked about. Empty without any task.
+        `position 1/10` to `position 10/10`, the accuracy in each tenth of the document in which a task was, with the
+        bounds of its 95 % interval (` low`, ` high`); `position gap`, the best of them less the worst, which is above 0
+        by chance alone where tasks are few; and `sag`, accuracy in the first and last tenth less that in the four
+        tenths in the middle, with its bounds, where both were asked about. Empty without any task.
 
-    Source: Newcombe 1998, "Interval estimation for the difference between independent proportions", method 10.
+    Source: for the tenths Wilson's interval; for `sag` Newcombe 1998, "Interval estimation for the difference between
+    independent proportions", method 10.
     """
     tenths = [min(_TENTHS - 1, int(position * _TENTHS)) for position in positions]
     right, asked = [0] * _TENTHS, [0] * _TENTHS
     for tenth, good in zip(tenths, correct, strict=True):
         asked[tenth] += 1
         right[tenth] += good
-    curve = {f"position {t + 1}/{_TENTHS}": right[t] / asked[t] for t in range(_TENTHS) if asked[t]}
+    curve = {f"position {t + 1}/{_TENTHS}": wilson(right[t], asked[t]) for t in range(_TENTHS) if asked[t]}
     if not curve:
         return {}
-    found = curve | {"position gap": max(curve.values()) - min(curve.values())}
+    found: dict[str, float] = {}
+    for name, share in curve.items():
+        found |= {name: share.value, f"{name} low": share.low, f"{name} high": share.high}
+    values = [share.value for share in curve.values()]
+    found["position gap"] = max(values) - min(values)
     ends, middle = (wilson(sum(right[t] for t in some), sum(asked[t] for t in some)) for some in (_ENDS, _MIDDLE))
     sag = ends.value - middle.value
     if math.isnan(sag):

@@ -88,8 +88,8 @@ def figures_of(courses: Sequence[Course]) -> dict[str, float]:
     Returns:
         `round N`, the share right after so many further rounds, with ` low` and ` high`; where there were any, the
         shares of the four transitions from the first answer to the last, and `gain`, the difference, with its interval
-        (paired, over tasks); of a panel `majority@k`, the chance that the first k members are right by vote; `replies`
-        and `tokens`, means over tasks.
+        (paired, over tasks); of a panel `majority@k`, the chance that the first k members are right by vote, with its
+        interval; `replies` and `tokens`, means over tasks.
     """
     figures: dict[str, float] = {}
     rounds = min(len(course.right) for course in courses)
@@ -103,7 +103,8 @@ def figures_of(courses: Sequence[Course]) -> dict[str, float]:
     members = min(len(course.ballots) for course in courses)
     for k in sorted({1, members, *(2**i for i in range(members.bit_length()) if 2**i <= members)} - {0}):
         if members:
-            figures[f"majority@{k}"] = float(np.mean([elected(course.ballots[:k]) for course in courses]))
+            shares = [elected(course.ballots[:k]) for course in courses]
+            figures |= _bounded(f"majority@{k}", share_right(courses, shares))
     for name in ("replies", "tokens"):
         figures[name] = float(np.mean([getattr(course, name) for course in courses]))
     return figures

@@ -16,12 +16,15 @@ from palaestra.evolution.yard import Yard
 
 def test_the_curve_has_a_point_for_every_tenth_that_was_asked_about() -> None:
     found = position_curve([0.0, 0.05, 0.1, 0.99, 1.0, 0.55], [True, False, True, True, True, False])
-    assert {name: value for name, value in found.items() if "/" in name} == {
+    assert {name: value for name, value in found.items() if name.endswith("/10")} == {
         "position 1/10": 0.5,
         "position 2/10": 1.0,
         "position 6/10": 0.0,
         "position 10/10": 1.0,
     }
+    # Wilson's interval of one of two, and of two of two: 1 / (1 + z² / 2) is 0.342.
+    bounds = [found[f"position {tenth}/10 {side}"] for tenth in (1, 10) for side in ("low", "high")]
+    assert bounds == pytest.approx([0.0945, 0.9055, 0.3424, 1.0], abs=1e-4)
     assert found["position gap"] == 1.0
     # Three of four at the ends, none of one in the middle.
     assert found["sag"] == 0.75
@@ -40,11 +43,13 @@ def test_newcombes_own_example() -> None:
 
 
 def test_without_middle_there_is_no_sag_and_without_tasks_no_curve() -> None:
-    assert position_curve([0.0, 1.0], [True, False]) == {
+    found = position_curve([0.0, 1.0], [True, False])
+    assert {name: value for name, value in found.items() if not name.endswith((" low", " high"))} == {
         "position 1/10": 1.0,
         "position 10/10": 0.0,
         "position gap": 1.0,
     }
+    assert "sag low" not in found
     assert position_curve([], []) == {}
 
 
@@ -67,7 +72,7 @@ class EndsOnly:
 def test_one_who_reads_the_ends_alone_is_found_out() -> None:
     yard = Yard(Rollout(EndsOnly()), 0)
     score = HeldOut(also=("positions",)).play(yard, SPEC, 0)
-    assert {value for name, value in score.figures.items() if "/10" in name} == {0.0, 1.0}
+    assert {value for name, value in score.figures.items() if name.endswith("/10")} == {0.0, 1.0}
     assert score.figures["sag"] == score.figures["position gap"] == 1.0
     assert score.figures["sag low"] > 0.5
     assert HeldOut(also=("positions",)).play(yard, f"{SPEC}&short=1", 0).figures == {}
@@ -82,7 +87,13 @@ def test_invalid_episodes_and_worlds_without_positions_do_not_count() -> None:
 
     first, second = (next(t for t in tasks if t.metadata["position"] == end).id for end in (0.0, 1.0))
     played = [episode(first, Status.CORRECT), episode(second, Status.INFRASTRUCTURE)]
-    assert position_figures(yard, played) == {"position 1/10": 1.0, "position gap": 0.0}
+    one = wilson(1, 1)
+    assert position_figures(yard, played) == {
+        "position 1/10": 1.0,
+        "position 1/10 low": one.low,
+        "position 1/10 high": one.high,
+        "position gap": 0.0,
+    }
     assert position_figures(yard, [episode("1+1", Status.CORRECT, "arithmetic?level=1")]) == {}
     assert isinstance(tasks, TaskSet)
 

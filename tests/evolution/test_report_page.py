@@ -1,19 +1,17 @@
 """The page about runs in a real browser: it draws, filters, is led by keyboard, fits phone and paper, logs no error."""
 
-import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opened_pages import CONTRASTS, Opened, rows, until
 from palaestra.evolution.report.report import write_report
 from palaestra.evolution.run import Run
 from told_runs import begin, go_on, measure, told_run
 
 pytestmark = pytest.mark.browser
 
-CONTRASTS = Path(__file__).with_name("contrasts.js").read_text(encoding="utf-8")
 HOSTILE = "</script><script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\"><!--"
 
 
@@ -21,56 +19,10 @@ def saying(a: int, b: int, right: bool) -> str:
     return HOSTILE if a == 11 else str(a + b if right else a + b - 10)
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        # A sandbox of its own needs rights that root in a container lacks; what is opened here is ours.
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("told")
     return write_report([told_run(place / "run", say=saying, turns=2)], place / "report.html")
-
-
-class Opened:
-    """A page that must not complain."""
-
-    def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        self.context = browser.new_context(**context)
-        self.page = self.context.new_page()
-        self.complaints: list[str] = []
-        self.page.on("console", lambda told: self.complaints.append(told.text) if told.type != "log" else None)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.asked: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.goto(url)
-        self.page.wait_for_selector(".row")
-
-    def __enter__(self) -> Any:
-        return self.page
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        self.context.close()
-        if kind is None:
-            assert self.complaints == []
-
-
-def until(page: Any, truth: str) -> None:
-    """Wait for an expression; the browser's own waiting would compile it in the page, whose policy forbids that."""
-    for _ in range(300):
-        if page.evaluate(truth):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError(f"never came true: {truth}")
-
-
-def rows(page: Any) -> int:
-    return int(page.locator(".count").inner_text().split(" of ")[0].replace(",", ""))
 
 
 def test_every_section_is_drawn(chromium: Any, report: Path) -> None:

@@ -135,14 +135,26 @@ def measure(run: Run, step: int, tasks: int, share: float, say: Say = answer) ->
     append(run, {"step": step, "phase": f"evaluate/{ENV}", "time": 0.0, **row})
 
 
-def go_on(run: Run, step: int, *, groups: int = 2, attempts: int = 4, say: Say = answer, turns: int = 1) -> None:
-    """Commit one step: episodes, lineage, figures."""
+def go_on(
+    run: Run,
+    step: int,
+    *,
+    groups: int = 2,
+    attempts: int = 4,
+    say: Say = answer,
+    turns: int = 1,
+    versions: tuple[int, int] | None = None,
+    context: dict[str, Any] | None = None,
+) -> None:
+    """Commit one step: episodes, lineage (with that of what is told, where it is given), figures."""
     episodes = play_step(step, groups, attempts, say, turns)
     run.experience.write(f"step-{step:06d}", episodes, {"step": step})
     learned = [episode.id for episode in episodes[: len(episodes) // 2]]
     counts = {"acquired": len(episodes), "recalled": 0, "valid": len(episodes), "KeepInformativeGroups": len(learned)}
     facts = {"objective": ENV, "experience": f"step-{step:06d}", "refined": counts, "learned_from": learned}
-    run.record_lineage(step, facts | {"version_before": step - 1, "version_after": step, "last_evaluation": 0})
+    before, after = versions or (step - 1, step)
+    told = {"context": context} if context else {}
+    run.record_lineage(step, facts | {"version_before": before, "version_after": after, "last_evaluation": 0} | told)
     reward = float(np.mean([episode.reward for episode in episodes]))
     figures = {"reward": reward, "correct": reward, "acquired": len(episodes), "used": len(learned), "invalid": 0}
     times = {"seconds/acquire": 1.0, "seconds/refine": 0.1, "seconds/update": 0.5, "share_of_seconds/sampling": 0.4}

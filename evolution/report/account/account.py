@@ -11,7 +11,9 @@ from typing import Any
 
 from palaestra.envs.errors import RunError
 from palaestra.evolution.durable import read_json
+from palaestra.evolution.report.account.arms import ALONE, arm_names, arms
 from palaestra.evolution.report.account.comparing import Comparison, comparison_of
+from palaestra.evolution.report.account.contexts import Told
 from palaestra.evolution.report.account.costs import costs
 from palaestra.evolution.report.account.curves import evaluation_rows, measured, positions, step_curves
 from palaestra.evolution.report.account.encode import FACTS
@@ -19,6 +21,7 @@ from palaestra.evolution.report.account.excerpt import HeldOutSide, Training, Un
 from palaestra.evolution.report.account.lineage import Lineage
 from palaestra.evolution.report.account.phases import phases
 from palaestra.evolution.report.account.pieces import Spell, specials_of, speller_of
+from palaestra.evolution.report.account.pool import pool_of
 from palaestra.evolution.report.account.statuses import status_shares
 from palaestra.evolution.report.account.tables import league, transferred
 from palaestra.evolution.report.account.transitions import transitions
@@ -32,6 +35,8 @@ EPISODE_BYTES = 4_000_000
 
 _BLOCK_BYTES = 64_000
 _HELD_OUT_SHARE = 0.25
+# Beside the episodes: versions of what an agent is told take so much of what they take.
+_TOLD_SHARE = 0.1
 
 
 class Account:
@@ -51,6 +56,7 @@ class Account:
         self._born = ""
         self._lineage = Lineage()
         self._training = Training(int(self._bytes * (1 - _HELD_OUT_SHARE)))
+        self._contexts = Told(int(self._bytes * _TOLD_SHARE))
         self._read: dict[str, bool] = {}
         self._sides: dict[str, HeldOutSide] = {}
         self._blocks: dict[tuple[Unit, ...], tuple[str, str]] = {}
@@ -121,13 +127,17 @@ class Account:
         units = [unit for side in sides for unit in side.units(every)] + self._training.units
         evaluations = evaluation_rows(rows)
         accuracy = {row["step"]: row.get("accuracy") for row in next(iter(evaluations.values()), [])}
-        about = _about(run, rows, state, result)
+        about, names = _about(run, rows, state, result), arm_names(run.config.get("parts", {}))
+        steps = self._lineage.steps
         told: dict[str, Any] = {
             "about": about,
             "measured": measured(rows, measures),
             "history": _scores(history),
             "steps": step_curves(rows),
             "positions": positions(rows),
+            "arms": {"names": names, "alone": ALONE, "found": arms(rows, names)},
+            "pool": pool_of(_latest(run)),
+            "contexts": self._contexts.told([steps[step] for step in sorted(steps)], run.contexts),
             "statuses": status_shares(self._training.statuses),
             "transitions": transitions(sides[0].outcomes, sides[1].outcomes) if len(sides) > 1 else [],
             "transfer": transferred(history),

@@ -6,14 +6,18 @@ from typing import Any
 from palaestra.evolution.report.account.thinning import thin_series
 from palaestra.evolution.report.watching import AUDIT
 
-__all__ = ["MOST_POINTS", "evaluation_rows", "measured", "positions", "step_curves"]
+__all__ = ["ARM", "MOST_POINTS", "Row", "evaluation_rows", "measured", "positions", "step_curves"]
 
 MOST_POINTS = 300
 _EVALUATE, _TRAIN = "evaluate/", "train"
 _OWN = ("step", "phase", "time", "accuracy", "low", "high", "reward")
 _POSITION = "position "
+_TENTHS = {"tenths": "", "low": " low", "high": " high"}
 
 Row = Mapping[str, Any]
+"""Figures of one evaluation or step, by name."""
+ARM = frozenset({"round 0", "replies"})
+"""Figures that only a way of answering has."""
 
 
 def evaluation_rows(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -44,7 +48,13 @@ def measured(rows: Sequence[Row], measures: Mapping[str, str]) -> list[dict[str,
 
 
 def _figures(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return curves of what else was measured; accuracy by position has a picture of its own."""
+    """Return curves of what else was measured.
+
+    Accuracy by position has a picture of its own, and so has a way of answering, unless it was measured time and again.
+    """
+    answered = [row for row in rows if row.keys() >= ARM]
+    if answered and sum(row["step"] > 0 for row in answered) < 2:
+        return []
     names = dict.fromkeys(name for row in rows for name in row if name not in _OWN and not name.startswith(_POSITION))
     bounded = {name for name in names if f"{name} low" in names}
     plain = [name for name in names if not any(name in (f"{b} low", f"{b} high") for b in bounded)]
@@ -60,14 +70,17 @@ def _figures(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def positions(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return accuracy by the place of the answer, before and after, with how far the middle sags."""
+    """Return accuracy by the place of the answer, before and after, with how far the middle sags.
+
+    Each side has `step`, and `tenths` of the document with their bounds, `low` and `high`; None is not known.
+    """
     found = []
     for env, evaluations in evaluation_rows(rows).items():
         told = [row for row in evaluations if any(name.startswith(_POSITION) for name in row)]
         sides = [
             {
                 "step": row["step"],
-                "tenths": [row.get(f"{_POSITION}{tenth}/10") for tenth in range(1, 11)],
+                **{name: [row.get(f"{_POSITION}{t}/10{end}") for t in range(1, 11)] for name, end in _TENTHS.items()},
                 "sag": [row.get(name) for name in ("sag", "sag low", "sag high")],
             }
             for row in ([told[0], told[-1]] if len(told) > 1 else told)

@@ -21,7 +21,7 @@ from palaestra.agents.policy import FinishReason, IntArray
 from palaestra.envs.verdict import Verdict
 from palaestra.evolution.report.account.pieces import Spell
 
-__all__ = ["FACTS", "Fact", "encode_unit", "fact_of"]
+__all__ = ["FACTS", "Fact", "cut", "encode_unit", "fact_of"]
 
 _FINISH = {FinishReason.STOP: "e", FinishReason.LENGTH: "l", FinishReason.STOP_STRING: "s", None: ""}
 # A text longer than this is cut, and says so: one document must not be the whole page.
@@ -115,7 +115,7 @@ def encode_unit(
     """
     writer = _Writer(spell)
     encoded = [
-        [row, _cut(episode.verdict.detail), writer.turns(episode, advantages.get(row))]
+        [row, cut(episode.verdict.detail), writer.turns(episode, advantages.get(row))]
         for row, episode in zip(rows, episodes, strict=True)
     ]
     return [list(writer.texts.things), list(writer.pieces.things), writer.contexts.lists, encoded]
@@ -137,9 +137,9 @@ class _Writer:
         said = self._spell(turn.reply_ids.tolist())
         spelled = bool(said) and "".join(said).startswith(turn.reply)
         return [
-            self.texts(_cut(turn.observation)),
-            -1 if spelled else self.texts(_cut(turn.reply)),
-            -1 if turn.action == turn.reply else self.texts(_cut(turn.action)),
+            self.texts(cut(turn.observation)),
+            -1 if spelled else self.texts(cut(turn.reply)),
+            -1 if turn.action == turn.reply else self.texts(cut(turn.action)),
             self.contexts(turn.context_ids),
             int(turn.continues),
             [self.pieces(piece) for piece in said],
@@ -154,10 +154,11 @@ class _Writer:
     def _verdict(self, verdict: Verdict | None, last: Verdict) -> int:
         if verdict is None or verdict == last:
             return -1 if verdict is None else -2
-        return self.texts(f"{verdict.status.value}: {_cut(verdict.detail)}".removesuffix(": "))
+        return self.texts(f"{verdict.status.value}: {cut(verdict.detail)}".removesuffix(": "))
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """Return a text, or of a very long one the beginning and how much is left out."""
     if len(text) <= _LONGEST_TEXT:
         return text
     return f"{text[:_LONGEST_TEXT]}… ({len(text) - _LONGEST_TEXT:,} more characters are left out of this page)"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from palaestra.envs.errors import RunError
+from palaestra.evolution.report.account.contexts import context_facts
 from palaestra.evolution.run import Run
 
 __all__ = ["Lineage"]
@@ -72,6 +73,7 @@ class Lineage:
 
 
 def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
+    told = {"context": context_facts(row["context"])} if row.get("context") else {}
     return {
         "step": int(row["step"]),
         "objective": row.get("objective", ""),
@@ -81,4 +83,5 @@ def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
         "before": row.get("version_before"),
         "after": row.get("version_after"),
         "evaluation": row.get("last_evaluation"),
+        **told,
     } | {name: row[name] for name in ("best_paid", "audit_failure") if name in row}

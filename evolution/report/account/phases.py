@@ -14,6 +14,7 @@ _SENTENCES = {
     "Replay": "Plays new groups, and takes up groups of earlier steps again",
     "SelfPlay": "Plays {games} games a step against itself or its ancestors",
     "SearchPlay": "Plays games in which a search led by the policy chooses the moves",
+    "Answered": "Plays its tasks in the way of answering that the recipe is about",
     "Rationalise": "Tries tasks, and is told the answer of those it fails at",
     "TellPrinciples": "Plays its tasks with written principles in front of them",
     "KeepFinished": "keeps what came to an end",
@@ -24,6 +25,10 @@ _SENTENCES = {
     "CapPerTask": "keeps at most {limit} episodes a task",
     "PolicyGradient": "Climbs the policy gradient: credit {credit}, loss {loss}",
     "Finetune": "Imitates what is left by fine-tuning",
+    "SetAside": "sets all of it aside: nobody learns from it",
+    "Unchanged": "Changes nothing",
+    "InContext": "Changes what the agent is told, not its weights, where tasks set aside are solved no worse with it",
+    "Correcting": "Plays {tasks} held-out tasks alone at first, then in each way of answering",
     "HeldOut": "Plays {tasks} held-out tasks, greedily",
     "Untold": "Plays {tasks} held-out tasks greedily, untold and told the principles",
     "Sparring": "Plays {games} games against each of {opponents}",
@@ -48,8 +53,14 @@ def phases(parts: Mapping[str, Any]) -> list[dict[str, Any]]:
             "options": [(f"{n}.{name}", value) for n, part in enumerate(refine) for name, value in _options(part)],
         },
         _phase("update", parts.get("update") or {}),
-        _phase("evaluate", parts.get("evaluate") or {}, f", every {every} steps of {steps}" if every else ""),
+        _phase("evaluate", parts.get("evaluate") or {}, _often(every, steps)),
     ]
+
+
+def _often(every: int | None, steps: int | None) -> str:
+    if not every:
+        return ""
+    return f", every step of {steps}" if every == 1 else f", every {every} steps of {steps}"
 
 
 def _phase(name: str, part: Mapping[str, Any], more: str = "") -> dict[str, Any]:
@@ -62,7 +73,7 @@ def _says(part: Mapping[str, Any]) -> str:
     if sentence is not None:
         told = {k: ", ".join(map(str, v)) if isinstance(v, list) else v for k, v in part.items()}
         try:
-            return sentence.format(**told)
+            return sentence.format(**told).replace(" 1 attempts each", " 1 attempt each")
         except KeyError:  # a run of a version whose part had other options
             pass
     words = _WORD.sub(" ", kind)

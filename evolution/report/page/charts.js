@@ -138,7 +138,9 @@
       high = spec.high ?? Math.max(...values);
     if (spec.low !== undefined) low = Math.min(low, ...values);
     if (spec.high !== undefined) high = Math.max(high, ...values);
-    if (low === high) {
+    // Where all is alike, that is the one line to be drawn.
+    const flat = low === high ? [low] : null;
+    if (flat) {
       low -= Math.abs(low) * 0.1 || 0.5;
       high += Math.abs(high) * 0.1 || 0.5;
     }
@@ -146,6 +148,7 @@
     const first = Math.min(steps[0], spec.from ?? steps[0]),
       last = Math.max(steps.at(-1), first + 1);
     const readout = el("p", { class: "readout small dim", role: "status" }, " ");
+    const lone = series.filter(s => s.value.filter(known).length < 2);
     const title = spec.title,
       unit = spec.unit || "step";
     let at = steps.length - 1,
@@ -223,7 +226,7 @@
           tabindex: 0,
           "aria-label": `${title}. Arrow keys read it step by step; its numbers follow as a table.`,
         },
-        ticks(low, high, Math.max(2, Math.floor(height / 55))).map(t => [
+        (flat || ticks(low, high, Math.max(2, Math.floor(height / 55)))).map(t => [
           svg("line", { class: "grid", x1: left, x2: width - right, y1: y(t), y2: y(t) }),
           svg(
             "text",
@@ -246,12 +249,18 @@
             s.low && svg("path", { d: area(s.steps, s.high, s.low), fill: stroke, class: "band" }),
             s.raw && svg("path", { d: path(s.steps, s.raw), stroke, class: "line raw" }),
             svg("path", { d: path(s.steps, s.value), stroke, class: "line", "stroke-dasharray": dash }),
-            (s.points || s.value.filter(known).length < 2) &&
-              s.value.map(
-                (v, j) =>
-                  known(v) &&
-                  svg("circle", { cx: x(s.steps[j]), cy: y(v), r: s.steps.length > 40 ? 2 : 3.4, fill: stroke }),
-              ),
+            (s.points || lone.includes(s)) &&
+              s.value.map((v, j) => {
+                if (!known(v)) return null;
+                // One point alone has no band: its interval is a line, beside those of others that stand alone.
+                const at = lone.indexOf(s),
+                  cx = x(s.steps[j]) + (at < 0 ? 0 : 8 * (first === s.steps[j] ? at + 1 : at - (lone.length - 1) / 2)),
+                  bound = at >= 0 && s.low && known(s.low[j]);
+                return [
+                  bound && svg("path", { d: `M${cx} ${y(s.low[j])}V${y(s.high[j])}`, stroke, class: "whisker" }),
+                  svg("circle", { cx, cy: y(v), r: s.steps.length > 40 ? 2 : 3.4, fill: stroke }),
+                ];
+              }),
           ];
         }),
         mark,
@@ -312,5 +321,5 @@
     );
   };
 
-  Object.assign(P, { colour, responsive, numbers: table });
+  Object.assign(P, { colour, responsive, legend, numbers: table });
 })();

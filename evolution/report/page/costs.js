@@ -115,6 +115,22 @@ const Costs = (() => {
         held && `${held}: ${nth(sides[0].every)} task of those that accuracy is measured on.`,
       );
     });
+    all.forEach(run => {
+      const contexts = run.get("contexts");
+      if (!contexts) return;
+      const held = contexts.versions.length,
+        gone = contexts.versions.reduce((sum, v) => sum + (v.left_out || 0), 0);
+      items.push(
+        el(
+          "li",
+          {},
+          `${all.length > 1 ? `Of ${run.name} it` : "It"} holds ${say.count(held)} of ${say.count(contexts.of)} versions of `,
+          "what the agent was told: the first, and counted back from the last ",
+          `${nth(contexts.every)}${gone ? `; ${say.count(gone)} entries of them had no room` : ""}. `,
+          "Proposals that were rejected are not kept.",
+        ),
+      );
+    });
     items.push(el("li", {}, "Verdicts, transitions and totals are counted over all episodes, in the page or not."));
     items.push(el("li", {}, "Curves of more than 300 points are means of neighbours."));
     items.push(

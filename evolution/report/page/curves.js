@@ -6,11 +6,17 @@ const Curves = (() => {
 
   function curves(all) {
     const several = all.length > 1,
-      made = [];
-    const envs = [...new Set(all.flatMap(run => (run.get("measured") || []).map(m => m.env)))];
+      made = [],
+      ways = all.map(run => run.get("arms").names);
+    // Other ways of answering have a picture of their own, unless they were measured again and again.
+    const shown = run =>
+      (run.get("measured") || []).filter(
+        (m, i) => !i || m.steps.length > 1 || !run.get("arms").names.some(name => m.env.endsWith(` with ${name}`)),
+      );
+    const envs = [...new Set(all.flatMap(run => shown(run).map(m => m.env)))];
     const series = [];
     all.forEach((run, r) =>
-      (run.get("measured") || []).forEach((m, i) => {
+      shown(run).forEach((m, i) => {
         const name = several ? `${run.name}${envs.length > 1 ? " · " + m.env : ""}` : m.env;
         series.push({
           name,
@@ -24,11 +30,13 @@ const Curves = (() => {
         });
       }),
     );
-    const measures = [...new Set(all.flatMap(run => (run.get("measured") || []).map(m => m.measure)))];
+    const measures = [...new Set(all.flatMap(run => shown(run).map(m => m.measure)))];
     made.push(
       P.lines({
         title: measures.length === 1 ? measures[0] : "what was measured",
-        note: "Bands are 95 % intervals.",
+        note:
+          "Bands are 95 % intervals." +
+          (ways.some(w => w.length) && !several ? ` Step 0 is the policy alone, later steps answer by ${ways[0][0]}.` : ""),
         format: say.share,
         low: 0,
         high: 1,

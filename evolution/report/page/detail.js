@@ -35,6 +35,7 @@ const Detail = (() => {
         : [i, state.compare].sort((a, b) => all.run[a] - all.run[b] || all.step[a] - all.step[b] || a - b);
     const label = j =>
       `${P.verdict(names.status[all.status[j]]).glyph} ${all.held[j] ? "held-out" : "training"}, ` +
+      (Episodes.way(j) ? `${Episodes.way(j)}, ` : "") +
       `step ${all.step[j]}, attempt ${all.attempt[j]}, reward ${say.figure(all.reward[j])}` +
       (all.run[j] !== all.run[i] ? `, ${P.data("runs")[all.run[j]]}` : "");
     const beside = el(
@@ -141,6 +142,7 @@ const Detail = (() => {
   }
   function heading(j, sides) {
     const run = all.run[sides[0]] !== all.run[sides[1]] ? `${P.data("runs")[all.run[j]]}, ` : "";
+    if (Episodes.way(j)) return `${run}${Episodes.way(j)}, step ${all.step[j]}`;
     const word =
       all.step[sides[0]] === all.step[sides[1]] ? `attempt ${all.attempt[j]}` : j === sides[0] ? "before" : "after";
     return `${run}${word}, step ${all.step[j]}`;

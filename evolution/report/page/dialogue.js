@@ -119,16 +119,18 @@ const Dialogue = (() => {
     ]
       .filter(Boolean)
       .join(" · ");
+    // Numbers in place of words tell nobody anything: a run without a tokenizer shows what was said.
+    const spelled = turn.tokens.some(token => !/^⟨\d+⟩$/.test(token.text));
     return el(
       "li",
       { class: "turn" },
       el("div", { class: "speaker small" }, "world"),
       state.context ? context(turn, specials) : el("div", { class: "said world" }, turn.observation),
       el("div", { class: "speaker small" }, "agent"),
-      turn.tokens.length
+      spelled
         ? tokens(turn, state.colour, specials, readout)
         : el("div", { class: "said reply" }, turn.reply || "(nothing)"),
-      turn.tokens.length ? readout : null,
+      spelled ? readout : null,
       turn.action !== null
         ? el(
             "p",

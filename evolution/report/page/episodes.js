@@ -5,7 +5,8 @@ const Episodes = (() => {
   const all = { count: 0 };
   const names = { status: [], task: [], env: [], group: [], shard: [] };
   const place = { status: new Map(), task: new Map(), env: new Map(), group: new Map(), shard: new Map() };
-  let texts = [];
+  let texts = [],
+    ways = [];
 
   const intern = (kind, text) => {
     let at = place[kind].get(text);
@@ -24,6 +25,7 @@ const Episodes = (() => {
       place[kind].clear();
     }
     const blocks = [];
+    ways = runs.map(run => run.get("arms"));
     for (const run of runs)
       for (let b = 0; ; b++) {
         const block = run.get(`i${b}`);
@@ -78,15 +80,32 @@ const Episodes = (() => {
     texts = new Array(count);
   }
 
-  // The two sides of a held-out task, and which of the four transitions it made.
+  // How an episode was answered, where a run has several ways of it; nothing elsewhere.
+  function way(i) {
+    const { names: known, alone } = ways[all.run[i]],
+      group = names.group[all.group[i]];
+    return all.held[i] && known.length && [alone, ...known].includes(group) ? group : "";
+  }
+  const waysKnown = () => [...new Set(ways.flatMap(w => (w.found.length ? [w.alone, ...w.names] : [])))];
+
+  // The two sides of a held-out task, and which of the four transitions it made: alone and by the way that the recipe is
+  // about, where there are several. What was answered in another way is beside what was answered alone.
   function pair() {
     const seen = new Map(),
       right = names.status.indexOf("correct");
     const spoilt = new Set(["broken_task", "infrastructure"].map(s => names.status.indexOf(s)));
     for (let i = 0; i < all.count; i++) {
       if (!all.held[i]) continue;
-      const key = `${all.run[i]} ${all.env[i]} ${all.group[i]} ${all.task[i]} ${all.attempt[i]}`,
+      const how = way(i),
+        own = how ? ways[all.run[i]] : null,
+        group = own && (how === own.alone || how === own.names[0]) ? "alone" : how || all.group[i];
+      const rest = `${all.task[i]} ${all.attempt[i]}`,
+        key = `${all.run[i]} ${all.env[i]} ${group} ${rest}`,
         first = seen.get(key);
+      if (own && group !== "alone") {
+        all.other[i] = seen.get(`${all.run[i]} ${all.env[i]} alone ${rest}`) ?? -1;
+        continue;
+      }
       if (first === undefined) {
         seen.set(key, i);
         continue;
@@ -158,6 +177,7 @@ const Episodes = (() => {
       if (f.split === "training" ? all.held[i] : f.split === "held-out" ? !all.held[i] : false) continue;
       if ((f.status && all.status[i] !== status) || (f.env && all.env[i] !== env)) continue;
       if (kind > 0 && all.kind[i] !== kind) continue;
+      if (f.way && way(i) !== f.way) continue;
       if (f.learned && all.learned[i] !== +(f.learned === "yes")) continue;
       if (
         all.reward[i] < f.rewardLow ||
@@ -189,5 +209,5 @@ const Episodes = (() => {
   // What names an episode for good, whatever else the page holds.
   const key = i => `${all.run[i]}/${all.held[i]}/${names.shard[all.shard[i]]}/${said(i).row}`;
 
-  return { all, names, load, said, text, filter, siblings, key, KINDS };
+  return { all, names, load, way, waysKnown, said, text, filter, siblings, key, KINDS };
 })();

@@ -5,7 +5,9 @@ const Overview = (() => {
   const runs = () =>
     P.data("runs").map((name, number) => ({ number, name, get: section => P.data(`r${number}-${section}`) }));
   const change = c =>
-    c && known(c[0]) ? `${say.points(c[0])} (${(100 * c[1]).toFixed(1)} to ${(100 * c[2]).toFixed(1)})` : "–";
+    c && known(c[0]) ? `${say.points(c[0])} (${bounds(c)})` : "–";
+  const bounds = c => (known(c[1]) ? `${signed(c[1])} to ${signed(c[2])}` : "");
+  const signed = share => (100 * share).toFixed(1).replace("-", "−");
   const verdictOf = c =>
     !c || !known(c[1]) ? ["", ""] : c[1] > 0 ? ["gained", "up"] : c[2] < 0 ? ["lost", "down"] : ["unclear", "flat"];
   const nice = name => name.replaceAll("_", " ");
@@ -69,7 +71,10 @@ const Overview = (() => {
         [word, way] = verdictOf(c);
       made.push(
         tile(
-          `${curve.measure}, ${curve.env}`,
+          [
+            `${curve.measure}, ${curve.env}`,
+            e.several && run.get("arms").names.length ? `, alone and by ${run.get("arms").names[0]}` : "",
+          ],
           e.several
             ? [
                 say.share(e.before.value),
@@ -137,15 +142,18 @@ const Overview = (() => {
       );
     for (const env of envs) {
       const found = all.map(run => ends((run.get("measured") || []).find(m => m.env === env)));
-      rows.push(
+      // What was measured once has no before.
+      const several = found.some(e => e && e.several);
+      if (several)
+       rows.push(
         row(
           `${env}, before`,
-          found.map(e => (e ? `${say.share(e.before.value)}` : "–")),
+          found.map(e => (e && e.several ? say.share(e.before.value) : "–")),
         ),
       );
       rows.push(
         row(
-          `${env}, after`,
+          several ? `${env}, after` : env,
           found.map((e, i) => {
             if (!e) return "–";
             const first = found[0],
@@ -155,7 +163,8 @@ const Overview = (() => {
           new Set(found.map(e => e && e.after.value)).size > 1,
         ),
       );
-      rows.push(
+      if (several)
+       rows.push(
         row(
           `${env}, change`,
           all.map(run => change(changeOf(run, env))),
@@ -276,5 +285,5 @@ const Overview = (() => {
       ),
     ];
   }
-  return { runs, head, tiles, differences, done, change, verdictOf, nice };
+  return { runs, head, tiles, differences, done, change, bounds, verdictOf, nice };
 })();

@@ -61,6 +61,7 @@ const Reader = (() => {
           ["wrong_wrong", "wrong → wrong"],
         ]),
       ),
+      field("way", "way of answering", select([["", "any"]])),
       field("env", "environment", select([["", "any"]])),
       field("task", "task", el("input", { type: "text", list: "task-names", placeholder: "any", autocomplete: "off" })),
       taskNames,
@@ -147,8 +148,9 @@ const Reader = (() => {
     });
     document.addEventListener("read", event => {
       form.reset();
-      const { transition, env, run } = event.detail;
-      fields.transition.value = transition;
+      const { transition, env, run, way } = event.detail;
+      fields.transition.value = transition || "";
+      fields.way.value = way || "";
       fields.env.value = env;
       if (fields.run) fields.run.value = run;
       apply();
@@ -176,6 +178,7 @@ const Reader = (() => {
     options(fields.status, ["", ...names.status], name =>
       name ? `${P.verdict(name).glyph} ${Overview.nice(name)}` : "any",
     );
+    options(fields.way, ["", ...Episodes.waysKnown()], name => name || "any");
     options(fields.env, ["", ...names.env], name => name || "any");
     document
       .getElementById("task-names")
@@ -192,7 +195,7 @@ const Reader = (() => {
   const bound = (input, none) => (input.value === "" ? none : +input.value);
   function apply(open) {
     const f = Object.fromEntries(
-      ["text", "run", "split", "status", "transition", "env", "task", "learned", "sort"].map(name => [
+      ["text", "run", "split", "status", "transition", "way", "env", "task", "learned", "sort"].map(name => [
         name,
         fields[name]?.value ?? "",
       ]),
@@ -243,6 +246,11 @@ const Reader = (() => {
     const one = text.replace(/\s+/g, " ").trim();
     return one.length > most ? "…" + one.slice(-most) : one;
   };
+  // What was said, without the sign that ends a turn.
+  function plain(i, reply) {
+    const ending = P.data(`r${all.run[i]}-excerpt`).specials.find(special => reply.endsWith(special));
+    return ending ? reply.slice(0, -ending.length) : reply;
+  }
   function line(at) {
     const i = state.found[at],
       one = Episodes.said(i),
@@ -265,8 +273,8 @@ const Reader = (() => {
       },
       Detail.badge(names.status[all.status[i]]),
       el("span", { class: "what" }, brief(one.turns[0]?.observation || names.task[all.task[i]])),
-      el("span", { class: "meta small dim" }, `${all.held[i] ? "held-out" : "training"} · ${all.step[i]}`),
-      el("span", { class: "reply mono dim" }, last ? end(last.reply) || "(nothing)" : "(no turn)"),
+      el("span", { class: "meta small dim" }, `${Episodes.way(i) || (all.held[i] ? "held-out" : "training")} · ${all.step[i]}`),
+      el("span", { class: "reply mono dim" }, last ? end(plain(i, last.reply)) || "(nothing)" : "(no turn)"),
       el("span", { class: "meta small" }, say.figure(all.reward[i])),
     );
   }

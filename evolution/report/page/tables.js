@@ -13,13 +13,15 @@ const Tables = (() => {
     const found = run.get("transitions");
     if (!found.length)
       return el("p", { class: "dim" }, "Before and after can be compared once there are two evaluations.");
-    const sides = run.get("excerpt").held_out;
+    const sides = run.get("excerpt").held_out,
+      ways = run.get("arms").names;
+    const who = (step, way) => (ways.length ? `${way} at step ${step}` : `at step ${step}`);
     return [
       el(
         "p",
         {},
-        `The same held-out tasks at step ${sides[0].step} and at step ${sides.at(-1).step}. `,
-        "Press a cell to read its episodes.",
+        `The same held-out tasks, ${who(sides[0].step, "answered alone")} `,
+        `and ${who(sides.at(-1).step, `by ${ways[0]}`)}. Press a cell to read its episodes.`,
       ),
       el(
         "div",
@@ -120,14 +122,16 @@ const Tables = (() => {
               high: 1,
               note:
                 p.sides
-                  .map(s => (known(s.sag[0]) ? `step ${s.step}: ends above middle by ${Overview.change(s.sag)}` : null))
-                  .filter(Boolean)
-                  .join("; ") + ". The answer's place is told in tenths of the document.",
+                  .map(s => (known(s.sag[0]) ? `Step ${s.step}: ends above middle by ${Overview.change(s.sag)}. ` : ""))
+                  .join("") + "The answer's place is told in tenths of the document" +
+                (p.sides.some(s => s.low.some(known)) ? "; bands are 95 % intervals." : "."),
               unit: "tenth",
               series: p.sides.map((s, i) => ({
                 name: i || p.sides.length === 1 ? `after (step ${s.step})` : `before (step ${s.step})`,
                 steps: s.tenths.map((_, t) => t + 1),
                 value: s.tenths,
+                low: s.low.some(known) ? s.low : undefined,
+                high: s.low.some(known) ? s.high : undefined,
                 points: true,
                 colour: i ? 0 : 1,
                 dash: i ? 0 : 1,

@@ -18,7 +18,7 @@ from palaestra.agents.memory.memory import Memory
 from palaestra.agents.memory.told import ToldAgent, counter, with_context
 from palaestra.agents.policy import Sampling
 from palaestra.evolution.durable import replacing
-from palaestra.evolution.learner import Learned
+from palaestra.evolution.learner import Learned, save_spelling
 from palaestra.evolution.run import Run
 from palaestra.evolution.updating.in_context.study import Study
 from palaestra.evolution.updating.in_context.update import InContext
@@ -133,8 +133,9 @@ class ContextLearner:
         return figures
 
     def save(self, directory: Path) -> None:
-        """Write the present version, which ones were before it, and what the method remembers."""
+        """Write the present version, which ones were before it, what the method remembers, and how ids are spelled."""
         self.context.save(directory)
+        save_spelling(self.agent, directory)
         state = {"proposed": self._proposed, "earlier": self._earlier, "notes": self._notes}
         (directory / _STATE).write_text(json.dumps(state))
 
