@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checka
 import numpy as np
 from numpy.typing import NDArray
 from palaestra.envs.errors import UsageError
-from transformers import PreTrainedTokenizerBase
 
 if TYPE_CHECKING:
     import torch
+    from transformers import PreTrainedTokenizerBase
 
 __all__ = [
     "Continuous",
@@ -126,7 +126,7 @@ class Policy(Protocol):
         ...
 
     @property
-    def tokenizer(self) -> PreTrainedTokenizerBase:
+    def tokenizer(self) -> "PreTrainedTokenizerBase":
         """Turns text into ids; its chat template renders conversations."""
         ...
 
