@@ -143,7 +143,7 @@ def test_an_outpost_that_is_stopped_is_killed_and_its_episodes_are_replayed(spre
     monkeypatch.setattr(pulse, "SILENT_SECONDS", 8.0)
     (log := tmp_path / "log").mkdir()
     played, ended = lossy(30, deadly=8, how="stop", once=tmp_path / "stopped", log=log), []
-    episodes = spread_over(RandomAgent(), actors=2, cpus=2, batch=6).play(played, lambda e: ended.append(e.id))
+    episodes = spread_over(RandomAgent(), actors=2, batch=6).play(played, lambda e: ended.append(e.id))
     stopped, *_ = tried = [one for one in begun(log) if one.task == "t8"]
     assert len(tried) == 2
     assert Counter(ended) == Counter(a.id for a in played)

@@ -206,7 +206,7 @@ class Blocking(TextEnv):
         return task.prompt
 
     def step(self, action):
-        self.until.wait(20)
+        self.until.wait(60)
         return "", 0.0, True, False, self.outcome(Verdict(0.0, Status.WRONG))
 
 
@@ -229,16 +229,15 @@ def test_a_pulse_tells_waiting_from_being_stuck(monkeypatch, inline):
     playing = threading.Thread(target=outpost.play, args=(ordered(store, RandomAgent(), count=1),))
     playing.start()
     try:
-        time.sleep(1.0)
-        beats = {outpost.pulse()}
-        for _ in range(3):
+        beats, deadline = [None], time.monotonic() + 20
+        # Stuck, it soon is where it was half a second before; at work, it has soon moved on four times.
+        while beats[-1] is None or (beats[-1] != beats[-2] if inline else len(set(beats)) < 5):
+            assert time.monotonic() < deadline
             time.sleep(0.5)
-            beats.add(outpost.pulse())
+            beats.append(outpost.pulse())
     finally:
         Blocking.until.set()
         playing.join(20)
-    assert None not in beats
-    assert len(beats) == (1 if inline else 4)
     assert outpost.pulse() is None
 
 
