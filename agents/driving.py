@@ -24,6 +24,8 @@ __all__ = ["Asked", "Awaited", "Drive", "Life", "Step"]
 
 # How long a small batch waits for steps that are about to end, as a share of the last batch's time.
 LINGER = 0.25
+# A thread that waits for its lives turns this often, so that whoever watches it can tell waiting from being stuck.
+_TURN_SECONDS = 10.0
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -135,7 +137,8 @@ class Drive(Generic[J, R]):
         if not self._waiting:
             return
         if not self._asking:
-            within = self._patience()
+            patience = self._patience()
+            within = _TURN_SECONDS if patience is None else min(patience, _TURN_SECONDS)
         elif 2 * len(self._asking) < len(self._lives):
             within = LINGER * self._batch_seconds
         else:
@@ -160,8 +163,8 @@ class Drive(Generic[J, R]):
             heapq.heappop(self._deadlines)
         return max(0.0, self._deadlines[0][0] - time.monotonic()) if self._deadlines else None
 
-    def _ready(self, within: float | None) -> set[int]:
-        """Return the lives whose future is done; wait for the first `within` seconds, None for ever."""
+    def _ready(self, within: float) -> set[int]:
+        """Return the lives whose future is done; wait for the first `within` seconds."""
         ready: set[int] = set()
         try:
             index, future = self._done.get(timeout=within) if within != 0.0 else self._done.get_nowait()

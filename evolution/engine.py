@@ -1,6 +1,7 @@
 """Who samples for a policy that learns: the policy itself, or an engine beside it that is given every update."""
 
 from copy import copy
+from importlib.util import find_spec
 from pathlib import Path
 
 from palaestra.agents.agent import Agent
@@ -15,13 +16,24 @@ _ENGINES = ("vllm",)
 
 
 def check_engine(spec: str) -> None:
-    """Raise `UsageError` if a spec names no engine: `vllm`, or with options `vllm?dtype=float32&cache_gib=8`."""
+    """Refuse a spec that names no engine, or one that is not installed.
+
+    Args:
+        spec: `vllm`, or with options `vllm?dtype=float32&cache_gib=8`; nothing for the policy itself.
+
+    Raises:
+        UsageError: If it is to be refused.
+    """
     from palaestra.agents.engine.settings import engine_settings
 
     name, _, query = spec.partition("?")
     if spec and name not in _ENGINES:
         raise UnknownNameError("engine", name, _ENGINES, "Without --engine the policy that learns samples itself.")
     engine_settings(parse_options(query))
+    if spec and find_spec(name) is None:
+        from palaestra.agents.engine.thread import INSTALL
+
+        raise UsageError(f"--engine {spec} needs vLLM, which is not installed. {INSTALL}")
 
 
 class Sampler:

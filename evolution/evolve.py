@@ -94,7 +94,6 @@ def evolve(
         UsageError: If policy, environment and recipe do not fit.
         PeerError: If another process that trains with this one failed or has ended.
     """
-    check_engine(engine)
     check_auditor(auditor, objective.evaluated)
     check_executor(executor, recipe.acquire, engine=engine)
     _check_turns(recipe)
@@ -109,6 +108,7 @@ def evolve(
             recipe.evaluate.require(env)
     if staleness != 0:
         played_ahead(recipe.acquire, staleness)
+    check_engine(engine)
     configuration = {
         "recipe": recipe.name,
         "settings": settings or {},

@@ -18,14 +18,14 @@ def check_executor(spec: str, acquire: Acquire, *, engine: str) -> None:
         engine: Who samples in this process; nothing for the policy itself.
 
     Raises:
-        UsageError: If it is to be refused, or Ray is not installed.
+        UsageError: If it is to be refused, Ray is not installed, or nobody is at the cluster's address.
     """
     if not spec:
         return
-    from palaestra.agents.spread.cluster import load_ray
+    from palaestra.agents.spread.cluster import knock, load_ray
     from palaestra.agents.spread.settings import parse_spread
 
-    parse_spread(spec)
+    spread = parse_spread(spec)
     if not isinstance(acquire, SampleGroups):
         raise UsageError(
             f"--executor {spec} plays groups of attempts on other machines; this recipe acquires by "
@@ -38,6 +38,7 @@ def check_executor(spec: str, acquire: Acquire, *, engine: str) -> None:
             "other machines copies of the policy sample for themselves. Leave one of them out."
         )
     load_ray()
+    knock(spread.address)
 
 
 def rollout_on(spec: str, agent: Agent) -> Rollout:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +22,12 @@ class Lossy(TextEnv):
 
     Args:
         seconds: Time of a step.
+        busy: Processor time of a step.
         late: Share of steps that take thirty times as long.
         raising: Share of the tasks whose second step raises.
-        deadly: Number of a task whose first step kills the process; -1 for none.
-        once: A file; where it exists, the deadly task kills nobody any more.
+        deadly: Number of a task whose first step ends the process; -1 for none.
+        how: It ends by being killed, it is stopped (`stop`) or its thread waits for what never comes (`wait`).
+        once: A file; where it exists, the deadly task ends nobody any more.
         refusing: Number of a task whose first step says that a service refuses.
         log: A folder; every episode that begins leaves a file there, see `begun`.
     """
@@ -34,16 +37,18 @@ class Lossy(TextEnv):
     def __init__(
         self,
         seconds: float = 0.0,
+        busy: float = 0.0,
         late: float = 0.0,
         raising: float = 0.0,
         deadly: int = -1,
+        how: str = "kill",
         once: str = "",
         refusing: int = -1,
         log: str = "",
     ) -> None:
         super().__init__(TASKS)
-        self.seconds, self.late, self.raising = seconds, late, raising
-        self.deadly, self.once, self.refusing, self.log = deadly, once, refusing, log
+        self.seconds, self.busy, self.late, self.raising = seconds, busy, late, raising
+        self.deadly, self.how, self.once, self.refusing, self.log = deadly, how, once, refusing, log
 
     def begin(self, task: Task) -> str:
         self.turn = 0
@@ -57,11 +62,16 @@ class Lossy(TextEnv):
         if number == self.deadly and not (self.once and Path(self.once).exists()):
             if self.once:
                 Path(self.once).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            if self.how == "wait":
+                threading.Event().wait()
+            os.kill(os.getpid(), signal.SIGSTOP if self.how == "stop" else signal.SIGKILL)
         if number == self.refusing:
             raise RefusedError("the service wants a key")
         if self.turn == 2 and raises(number, self.raising):
             raise ConnectionError("nobody is there")
+        end = time.thread_time() + self.busy
+        while time.thread_time() < end:
+            pass
         time.sleep(self.seconds * (30 if self.np_random.random() < self.late else 1))
         reward = float(self.np_random.random())
         return "go on", reward, self.turn == 2, False, self.outcome(Verdict(reward, Status.PARTIAL))

@@ -5,6 +5,7 @@ A server may repeat the key it was given. It is taken out of all that comes back
 
 import asyncio
 import random
+import re
 import threading
 import time
 import weakref
@@ -67,6 +68,9 @@ class Client:
         self.endpoint = endpoint
         self.meter = Meter(endpoint.price_in, endpoint.price_out, endpoint.budget)
         self._key = endpoint.read_key()
+        # However a server's JSON spells it.
+        spelt = (rf"(?:\\?{re.escape(c)}|\\u00(?i:{ord(c):02x}))" for c in self._key)
+        self._hidden = re.compile("".join(spelt)) if self._key else None
         self._form = Form(server_sampling=endpoint.server_sampling)
         self._draw = random.Random().random
         self._paused_until = 0.0
@@ -165,8 +169,10 @@ class Client:
         """Ask until there is an answer or no hope of one."""
         began, failures, limited = time.monotonic(), 0, 0
         while True:
+            queued = time.monotonic()
             try:
                 async with self._slots:
+                    began += time.monotonic() - queued  # waiting for its turn is no part of it
                     await self._wait_for_calm()
                     self.meter.refuse_beyond_budget()
                     text = await self._once(body, answering, again=failures + limited > 0)
@@ -237,7 +243,7 @@ class Client:
         return f"{self.endpoint.model} at {self.endpoint.url} {words}"
 
     def _without_key(self, text: str) -> str:
-        return text.replace(self._key, _HIDDEN) if self._key else text
+        return self._hidden.sub(_HIDDEN, text) if self._hidden else text
 
 
 async def _whole(response: aiohttp.ClientResponse) -> str:

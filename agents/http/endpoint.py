@@ -58,6 +58,9 @@ class Endpoint:
         """Refuse what cannot be asked."""
         if self.concurrency < 1:
             raise UsageError(f"concurrency must be at least 1, got {self.concurrency}.")
+        for name in ("connect", "timeout"):
+            if getattr(self, name) <= 0:  # which would set no limit
+                raise UsageError(f"{name} must be above 0 seconds, got {getattr(self, name):g}.")
         if (self.price_in is None) != (self.price_out is None):
             raise UsageError("price_in and price_out belong together, each for a million tokens: give both or neither.")
         if self.budget is not None and self.price_in is None:

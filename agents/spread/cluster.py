@@ -6,7 +6,7 @@ from types import ModuleType
 
 from palaestra.envs.errors import InfrastructureError, UsageError
 
-__all__ = ["connect", "load_ray", "room"]
+__all__ = ["connect", "knock", "load_ray", "room"]
 
 _KNOCK_SECONDS = 10.0
 
@@ -42,27 +42,42 @@ def connect(address: str) -> bool:
     ray = load_ray()
     if ray.is_initialized():
         return False
+    knock(address)
     found = address or os.environ.get("RAY_ADDRESS", "")
     begun = {} if found else {"include_dashboard": False}
     try:
-        _knock(found)
         ray.init(address=found or None, log_to_driver=False, logging_level="warning", **begun)
     except (OSError, ValueError, RuntimeError) as error:
         reason = str(error).strip().split("\n")[0]
         if found:
-            raise UsageError(
-                f"There is no Ray cluster to join at {found!r}: {reason} Start one with `ray start --head`, with the "
-                "same versions of Python, Ray and Palaestra, and give its HOST:PORT."
-            ) from error
+            raise _nobody(found, reason) from error
         raise InfrastructureError(f"Ray could not begin a cluster on this machine: {reason}") from error
     return True
 
 
-def _knock(address: str) -> None:
-    """Raise `OSError` if nobody is at a host and port; Ray itself tries for minutes."""
-    host, _, port = address.rpartition(":")
-    if host and port.isdecimal() and "//" not in address:
-        socket.create_connection((host.strip("[]"), int(port)), _KNOCK_SECONDS).close()
+def knock(address: str) -> None:
+    """Refuse the address of a cluster where nobody is; Ray itself tries for minutes.
+
+    Args:
+        address: As of `connect`; only a host and port can be knocked at.
+
+    Raises:
+        UsageError: If nobody is there.
+    """
+    found = address or os.environ.get("RAY_ADDRESS", "")
+    host, _, port = found.rpartition(":")
+    if host and port.isdecimal() and "//" not in found:
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), _KNOCK_SECONDS).close()
+        except (OSError, OverflowError) as error:
+            raise _nobody(found, f"{error}.") from error
+
+
+def _nobody(address: str, reason: str) -> UsageError:
+    return UsageError(
+        f"There is no Ray cluster to join at {address!r}: {reason} Start one with `ray start --head`, with the same "
+        "versions of Python, Ray and Palaestra, and give its HOST:PORT."
+    )
 
 
 def room(cpus: float, gpus: float) -> int:

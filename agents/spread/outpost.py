@@ -1,7 +1,10 @@
 """A process on some machine that plays what it is handed, with a policy, environments and a sandbox of its own."""
 
 import pickle
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +53,7 @@ class Outpost:
         self._make: bytes = b""
         self._rollout: Rollout | None = None
         self._agent_digest = self._weights_digest = ""
+        self._worker: int | None = None
 
     def open(self, saved: list[Any], make: bytes) -> None:
         """Load the policy; whoever is made without an error can play.
@@ -61,7 +65,7 @@ class Outpost:
         Raises:
             SynchronisationError: If what was loaded is not what the trainer has.
         """
-        with plain_errors():
+        with plain_errors(), self._at_work():
             for reference in saved:
                 found: Saved = self._fetch(reference)
                 self._policy = unsave(found)
@@ -76,12 +80,32 @@ class Outpost:
             SynchronisationError: If the weights are not what the trainer has.
             RefusedError: If a service that the agent asks refuses to go on.
         """
-        with plain_errors():
+        with plain_errors(), self._at_work():
             rollout = self._prepared(order)
             before = rollout.meter.read()
             episodes: list[Episode] = rollout.play(order.assignments)
             spent = {kind: seconds - before.get(kind, 0.0) for kind, seconds in rollout.meter.read().items()}
         return pickle.dumps((episodes, spent))
+
+    def pulse(self) -> float | None:
+        """Return how much processor time the thread that is at work has had, in seconds; None where none is at work.
+
+        To be asked from another thread, now and then. Work uses some at any time: sampling does, and a drive that only
+        waits turns now and then. A thread that waits for what never comes uses none. Where a thread's time cannot be
+        told, as on macOS, this is None: that there is an answer is the only sign of life.
+        """
+        worker = self._worker
+        if worker is None or not hasattr(time, "pthread_getcpuclockid"):
+            return None
+        return time.clock_gettime(time.pthread_getcpuclockid(worker))
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self._worker = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._worker = None
 
     def _prepared(self, order: Order) -> Rollout:
         """Have the agent and the weights of an order."""

@@ -31,6 +31,7 @@ class Saved(NamedTuple):
         name: Its name.
         version: Its version.
         batch_bytes: Memory for one batch.
+        trust_remote_code: Whether code that came with it may be run, see `LocalPolicy`.
         digest: Of all its weights, also those that are not trained and may come from elsewhere.
     """
 
@@ -38,6 +39,7 @@ class Saved(NamedTuple):
     name: str
     version: int
     batch_bytes: int
+    trust_remote_code: bool
     digest: str
 
 
@@ -73,7 +75,7 @@ def save_policy(policy: LocalPolicy) -> Saved:
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             archive.add(folder, arcname=".")
     digest = digest_of(dict(policy.model.named_parameters()))
-    return Saved(buffer.getvalue(), policy.name, policy.version, policy.batch_bytes, digest)
+    return Saved(buffer.getvalue(), policy.name, policy.version, policy.batch_bytes, policy.trust_remote_code, digest)
 
 
 def unsave(saved: Saved) -> LocalPolicy:
@@ -85,7 +87,7 @@ def unsave(saved: Saved) -> LocalPolicy:
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(saved.archive)) as archive:
             archive.extractall(folder, filter="data")
-        policy = LocalPolicy.load(Path(folder), trainable=True)
+        policy = LocalPolicy.load(Path(folder), trainable=True, trust_remote_code=saved.trust_remote_code)
     policy.name, policy.version, policy.batch_bytes = saved.name, saved.version, saved.batch_bytes
     if digest_of(dict(policy.model.named_parameters())) != saved.digest:
         raise SynchronisationError(

@@ -1,11 +1,17 @@
-"""Outposts as Ray actors: placed over the nodes, handed batches, replaced when they die."""
+"""Outposts as Ray actors: placed over the nodes, handed batches, replaced when they die or are not heard of any more.
+
+An outpost that is at work is asked for its pulse now and then, see `Outpost.pulse`. One that does not answer for long,
+or whose work does not move on, is killed and counts as lost. So a process that was stopped, or waits for what never
+comes, and a machine behind a broken network are noticed, however long a batch may take.
+"""
 
 import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -14,6 +20,7 @@ from palaestra.agents.rollout import Assignment
 from palaestra.agents.spread.cluster import load_ray, room
 from palaestra.agents.spread.ledger import MOST_TRIES, Batch, Ledger
 from palaestra.agents.spread.outpost import Order, Outpost
+from palaestra.agents.spread.pulse import Pulse
 from palaestra.agents.spread.settings import Spread
 from palaestra.envs.errors import InfrastructureError
 
@@ -26,17 +33,30 @@ MOST_FAILED_STARTS = 5
 _LOOK_SECONDS = 1.0
 # The same where something new may come at any time, and somebody is free to play it.
 _GLANCE_SECONDS = 0.02
+_PULSE = "pulse"
 
 
 @dataclass(eq=False, slots=True)
 class _Post:
-    """An actor; `waiting` is what it was last asked, None when it is free."""
+    """An actor.
+
+    Attributes:
+        name: What it is called; no two are called the same.
+        actor: The actor.
+        waiting: What it was last asked, None when it is free.
+        ready: Whether it has opened.
+        batch: What it plays.
+        pulse: Its signs of life.
+        asked: It was asked for one and has not answered.
+    """
 
     name: str
     actor: Any
     waiting: Any
     ready: bool = False
     batch: Batch | None = None
+    pulse: Pulse = field(default_factory=Pulse)
+    asked: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +101,7 @@ class Posts:
         self._failed_starts = 0
         self._reason = ""
         self._unable_since: float | None = None
+        self._felt = 0.0
         self._turn, self._waiting = threading.Condition(), 0
         self._busy = False
 
@@ -133,7 +154,8 @@ class Posts:
 
     def _staff(self) -> None:
         """Have as many outposts as there should be, those that are starting included."""
-        kind = self._ray.remote(Outpost)
+        # Their pulse is felt on a thread of its own.
+        kind = self._ray.remote(concurrency_groups={_PULSE: 1})(Outpost)
         while len(self._posts) < self.count:
             # Placed where there is room, spread over the nodes. Ray restarts none: the ledger must know of every loss.
             placed = {"num_cpus": self._spread.cpus, "num_gpus": self._spread.gpus, "scheduling_strategy": "SPREAD"}
@@ -145,6 +167,7 @@ class Posts:
             if post.waiting is None and (batch := work.ledger.hand(post.name)) is not None:
                 order = work.order(tuple(entry.assignment for entry in batch.entries))
                 post.batch, post.waiting = batch, post.actor.play.remote(order)
+                post.pulse.begin()
 
     def _wait(self, work: Work) -> None:
         """Wait until an outpost has something to say, and hear it."""
@@ -153,7 +176,26 @@ class Posts:
         said, _ = self._ray.wait(list(waiting), num_returns=1, timeout=_GLANCE_SECONDS if glances else _LOOK_SECONDS)
         for reference in said:
             self._hear(waiting[reference], work)
+        self._feel_pulses(work)
         self._refuse_waiting_for_ever()
+
+    def _feel_pulses(self, work: Work) -> None:
+        """Lose those at work that have given no sign of life for too long."""
+        now = time.monotonic()
+        if now - self._felt < _LOOK_SECONDS:
+            return
+        # While this process was held up itself, nobody looked.
+        passed, self._felt = min(now - self._felt, 2 * _LOOK_SECONDS), now
+        for post in [post for post in self._posts if post.waiting is not None]:
+            post.pulse.look(passed)
+            if post.asked is not None and self._ray.wait([post.asked], timeout=0)[0]:
+                asked, post.asked = post.asked, None
+                with suppress(self._ray.exceptions.RayError):  # what it is at work on will say so, too
+                    post.pulse.answer(self._ray.get(asked))
+            post.asked = post.asked or post.actor.pulse.options(concurrency_group=_PULSE).remote()
+            if post.pulse.lost:
+                since = datetime.fromtimestamp(time.time() - post.pulse.silent).astimezone()
+                self._lose(post, work, f"{post.name} has given no sign of life since {since:%Y-%m-%d %H:%M:%S %Z}.")
 
     def _hear(self, post: _Post, work: Work) -> None:
         errors = self._ray.exceptions
@@ -162,9 +204,9 @@ class Posts:
         except errors.RayTaskError as error:
             if not isinstance(error.cause, errors.RayError):
                 raise (error.cause if isinstance(error.cause, Exception) else error) from error
-            self._lose(post, work, error.cause)
+            self._lose(post, work, _words(error.cause))
         except errors.RayError as error:
-            self._lose(post, work, error)
+            self._lose(post, work, _words(error))
         else:
             post.waiting = None
             if post.batch is None:
@@ -176,9 +218,8 @@ class Posts:
             for position, episode in work.ledger.accept(post.name, batch.number, episodes):
                 work.accept(position, episode)
 
-    def _lose(self, post: _Post, work: Work, error: Exception) -> None:
-        """An outpost is gone, or must be taken for gone: another may not be given what it still might play."""
-        reason = f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"
+    def _lose(self, post: _Post, work: Work, reason: str) -> None:
+        """An outpost is gone, or is taken for gone: nobody listens to it any more, and it is killed."""
         self._dismiss(post)
         if not post.ready:
             self._failed_starts, self._reason = self._failed_starts + 1, reason
@@ -212,3 +253,7 @@ class Posts:
                 f"{wanted.gpus:g} GPUs on one machine; free in the whole cluster are {free.get('CPU', 0):g} and "
                 f"{free.get('GPU', 0):g}. {self._reason}"
             )
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip().split(chr(10))[0]}"

@@ -67,7 +67,9 @@ class _Feed:
     def __init__(self, desk: Desk, stop: Future[None]) -> None:
         self._desk, self._stop = desk, stop
         self._asked: Future[Job | None] = desk.next()
-        self._jobs: list[Job] = []
+        # What was taken and has not ended, by its place among what was taken since the last wait.
+        self._jobs: dict[int, Job] = {}
+        self._taken = 0
 
     def __iter__(self) -> "_Feed":
         return self
@@ -77,12 +79,13 @@ class _Feed:
         if not self._asked.done() or (job := self._asked.result()) is None:
             raise StopIteration
         self._asked = self._desk.next()
-        self._jobs.append(job)
+        self._jobs[self._taken] = job
+        self._taken += 1
         return job.assignment
 
     def wait(self) -> None:
         """Wait until there is something to play; all that was taken before has ended."""
-        self._jobs.clear()
+        self._taken = 0
         either: list[Future[Any]] = [self._asked, self._stop]
         wait(either, return_when=FIRST_COMPLETED)
         self.watch()
@@ -97,7 +100,7 @@ class _Feed:
 
     def ended(self, place: int, episode: Episode) -> None:
         """Hand in an episode, if somebody waits for it."""
-        job = self._jobs[place]
+        job = self._jobs.pop(place)
         versions = [turn.versions for turn in episode.turns if len(turn.versions)]
         try:
             self._desk.sampled(job, np.concatenate(versions) if versions else np.zeros(0, np.int32))

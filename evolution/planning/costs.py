@@ -1,10 +1,11 @@
 """Unit costs of one device, and the work that is asked of it; both measured here or written by hand, kept as TOML."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from palaestra.envs.errors import UnknownNameError, UsageError
 
@@ -132,15 +133,14 @@ def write_plan(path: Path, costs: UnitCosts, work: Workload) -> None:
 
 
 def _line(key: str, value: object) -> str:
-    said = str(value).lower() if isinstance(value, bool) else value if isinstance(value, (int, float)) else f'"{value}"'
-    return f"{key} = {said}"
+    return f"{key} = {json.dumps(value)}"  # which TOML reads alike
 
 
 def read_plan(path: Path) -> tuple[UnitCosts, Workload]:
     """Read what `write_plan` wrote.
 
     Raises:
-        UsageError: If the file cannot be read or something is missing.
+        UsageError: If the file cannot be read, something is missing, or of another type.
         UnknownNameError: If it says more than there is.
     """
     try:
@@ -151,14 +151,19 @@ def read_plan(path: Path) -> tuple[UnitCosts, Workload]:
         ) from error
     except ValueError as error:
         raise UsageError(f"{path} is no TOML: {error}.") from error
-    return _built(UnitCosts, said.get("costs", {}), path), _built(Workload, said.get("workload", {}), path)
+    return _built(UnitCosts, "costs", said, path), _built(Workload, "workload", said, path)
 
 
-def _built(kind: type[Any], values: Mapping[str, Any], path: Path) -> Any:
-    known = [field.name for field in fields(kind)]
-    for key in values:
+def _built(kind: type[Any], table: str, said: Mapping[str, Any], path: Path) -> Any:
+    known, values = get_type_hints(kind), said.get(table, {})
+    if not isinstance(values, Mapping):
+        raise UsageError(f"{path}: [{table}] must be a table, got {values!r}.")
+    for key, value in values.items():
         if key not in known:
             raise UnknownNameError(f"{kind.__name__} entry", key, known, f"It stands in {path}.")
+        if type(value) is not known[key] and (known[key], type(value)) != (float, int):
+            came, wanted = type(value).__name__, known[key].__name__
+            raise UsageError(f"{path}: {key} must be {wanted}, got {came} {value!r}.")
     try:
         return kind(**values)
     except TypeError as error:

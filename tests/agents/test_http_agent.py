@@ -1,6 +1,7 @@
 """Agents over HTTP against servers that fail: what is asked again, what breaks an episode, what stops everything."""
 
 import gc
+import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -122,6 +123,23 @@ def test_rate_limits_use_up_no_tries_but_time(served):
     assert text == "fine"
     with pytest.raises(InfrastructureError, match="at last: 429 wait"):
         ask(served(lambda heard: failure("wait", status=429)), timeout=0.3)
+
+
+def test_waiting_for_ones_turn_is_not_being_put_off(served):
+    """The last of several waits longer for the only slot than a request may be put off."""
+    server = served(lambda heard: failure("wait", status=429) if heard.number == 7 else Said(chat("fine"), after=0.1))
+    client = Client(Endpoint("m", server.url, concurrency=1, timeout=0.4))
+    answers = [client.ask(question()) for _ in range(8)]
+    assert [answer.result(20).text for answer in answers] == ["fine"] * 8
+
+
+@pytest.mark.parametrize("spelt", ["ab/cd+1", r"ab\/cd+1", r"\u0061b\u002Fcd\u002b1"])
+def test_a_key_is_hidden_however_json_spells_it(served, monkeypatch, spelt):
+    monkeypatch.setenv("MY_KEY", "ab/cd+1")
+    bodies = [json.dumps(body).replace("KEY", spelt).encode() for body in (chat("so KEY"), {"error": "bad KEY"})]
+    assert ask(served(lambda heard: Said(bodies[0])), key="MY_KEY")[0] == "so [key]"
+    with pytest.raises(RefusedError, match=r"401 bad \[key\]"):
+        ask(served(lambda heard: Said(bodies[1], 401)), key="MY_KEY")
 
 
 def test_nobody_waits_longer_than_for_an_answer(served):

@@ -54,6 +54,8 @@ def test_options():
         (f"http:m@{URL}?concurrency=0", "concurrency must be at least 1"),
         (f"http:m@{URL}?concurrency=many", "whole number from 0, got 'many'"),
         (f"http:m@{URL}?timeout=-1", "a number from 0, got '-1'"),
+        (f"http:m@{URL}?timeout=0", "timeout must be above 0 seconds"),
+        (f"http:m@{URL}?connect=0", "connect must be above 0 seconds"),
         (f"http:m@{URL}?timeout=nan", "a number from 0, got 'nan'"),
         (f"http:m@{URL}?sampling=greedy", "can only be 'server'"),
         (f"http:m@{URL}?price_in=1", "belong together"),

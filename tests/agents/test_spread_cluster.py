@@ -1,11 +1,14 @@
 """Episodes on a real cluster of several nodes, some of which are lost while they play."""
 
 import os
+import re
 import signal
+import time
 from collections import Counter
 from pathlib import Path
 
 import lossy_worlds
+import psutil
 import pytest
 import torch
 from local_cluster import local_cluster, when
@@ -14,7 +17,7 @@ from palaestra.agents.language import LanguageAgent
 from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.agents.scripted import RandomAgent
-from palaestra.agents.spread import posts
+from palaestra.agents.spread import posts, pulse
 from palaestra.agents.spread.cluster import connect
 from palaestra.agents.spread.rollout import SpreadRollout
 from palaestra.agents.spread.settings import Spread
@@ -57,8 +60,8 @@ def spread_over(cluster):
         rollout.close()
 
 
-def lossy(count, **options):
-    spec = "lossy_worlds:lossy/World-v0?" + "&".join(f"{key}={value}" for key, value in options.items())
+def lossy(count, kind="World", **options):
+    spec = f"lossy_worlds:lossy/{kind}-v0?" + "&".join(f"{key}={value}" for key, value in options.items())
     return [Assignment(f"e{i}", spec, TASKS[i], i, f"g{i // 4}", i % 4) for i in range(count)]
 
 
@@ -134,6 +137,39 @@ def test_a_node_and_an_outpost_lost_from_outside(cluster, spread_over, tmp_path)
     assert [e.id for e in episodes] == [a.id for a in played]
     assert Counter(ended) == Counter(a.id for a in played)
     assert digests(episodes) == digests(Rollout(RandomAgent()).play(played))
+
+
+def test_an_outpost_that_is_stopped_is_killed_and_its_episodes_are_replayed(spread_over, monkeypatch, tmp_path):
+    monkeypatch.setattr(pulse, "SILENT_SECONDS", 8.0)
+    (log := tmp_path / "log").mkdir()
+    played, ended = lossy(30, deadly=8, how="stop", once=tmp_path / "stopped", log=log), []
+    episodes = spread_over(RandomAgent(), actors=2, batch=6).play(played, lambda e: ended.append(e.id))
+    stopped, *_ = tried = [one for one in begun(log) if one.task == "t8"]
+    assert len(tried) == 2
+    assert Counter(ended) == Counter(a.id for a in played)
+    assert digests(episodes) == digests(Rollout(RandomAgent()).play(played))
+    deadline = time.monotonic() + 60
+    while psutil.pid_exists(stopped.process):  # Ray asks it to end, and kills it when it does not answer
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_an_episode_that_hangs_whoever_plays_it_is_invalid_and_says_since_when(spread_over, monkeypatch):
+    """Its thread waits for what never comes, while the process answers."""
+    monkeypatch.setattr(pulse, "SILENT_SECONDS", 6.0)
+    episodes = spread_over(RandomAgent(), actors=2, batch=4).play(lossy(12, "Instant", deadly=5, how="wait"))
+    (broken,) = [e for e in episodes if not e.valid]
+    assert (broken.id, broken.verdict.status, broken.reward) == ("e5", Status.INFRASTRUCTURE, 0.0)
+    assert re.search(
+        r"3 outposts were lost .*outpost \d+ has given no sign of life since \d{4}-", broken.verdict.detail
+    )
+
+
+def test_what_takes_long_and_goes_on_is_no_hang(spread_over, monkeypatch, tmp_path):
+    monkeypatch.setattr(pulse, "SILENT_SECONDS", 6.0)
+    episodes = spread_over(RandomAgent(), actors=1, batch=2).play(lossy(2, "Instant", busy=3.0, log=tmp_path))
+    assert all(e.valid for e in episodes)
+    assert len(begun(tmp_path)) == 2
 
 
 def test_a_service_that_refuses_stops_everything_and_the_next_call_plays(scripted):

