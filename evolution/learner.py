@@ -11,7 +11,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.evolution.engine import Sampler
 from palaestra.evolution.together import SharedUpdater
 from palaestra.evolution.updating.peers import Peers
-from palaestra.evolution.updating.updater import Beginning, Update, Updater
+from palaestra.evolution.updating.updater import Beginning, TakesTurns, Update, Updater
 
 __all__ = ["FixedLearner", "Learned", "Learner", "WeightLearner", "save_spelling"]
 
@@ -122,7 +122,9 @@ class WeightLearner:
 
     def learn(self, episodes: Sequence[Episode], env: str, step: int) -> Learned:
         """Update the weights."""
-        del env, step
+        del env
+        if isinstance(self.updater, TakesTurns):
+            self.updater.turn_to(step)
         return Learned({**self.updater.step(episodes), **self._sampler.follow()}, {})
 
     def save(self, directory: Path) -> None:

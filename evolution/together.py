@@ -18,7 +18,7 @@ from palaestra.evolution.result import Result
 from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.peers import Fingerprint, Peers, fingerprint
 from palaestra.evolution.updating.unchanged import Unchanged
-from palaestra.evolution.updating.updater import Beginning, Trainable, Updater
+from palaestra.evolution.updating.updater import Beginning, TakesTurns, Trainable, Updater
 
 __all__ = ["SharedUpdater", "begin_together", "end_together", "refuse_engine", "take_part"]
 
@@ -36,9 +36,10 @@ class _Begin:
 
 @dataclass(frozen=True)
 class _Learn:
-    """Take a step on these episodes."""
+    """Take a step of the run on these episodes."""
 
     episodes: list[Episode]
+    step: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ class SharedUpdater:
         self._policy = policy
         self._peers = peers
         self._remembers = False
+        self._step = 0
+
+    def turn_to(self, step: int) -> None:
+        """See `TakesTurns`."""
+        self._step = step
 
     def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Learn together; see `Updater.step`.
@@ -78,8 +84,8 @@ class SharedUpdater:
             PeerError: If another process failed or has ended.
         """
         self._remembers = True
-        self._peers.tell(_Learn(list(episodes)))
-        metrics = self._updater.step(episodes)
+        self._peers.tell(_Learn(list(episodes), self._step))
+        metrics = _take(self._updater, self._step, episodes)
         self._peers.agree(self._policy.model)
         return metrics
 
@@ -94,6 +100,12 @@ class SharedUpdater:
         """See `Updater.load`."""
         self._remembers = True
         self._updater.load(directory)
+
+
+def _take(updater: Updater, step: int, episodes: Sequence[Episode]) -> dict[str, float]:
+    if isinstance(updater, TakesTurns):
+        updater.turn_to(step)
+    return updater.step(episodes)
 
 
 def begin_together(peers: Peers, recipe: Recipe, seed: int, checkpoint: Path, policy: LocalPolicy) -> None:
@@ -140,7 +152,8 @@ def take_part(peers: Peers) -> Result:
         if isinstance(said, _Save):
             updater.save(said.directory)
             continue
-        updater.step(cast(_Learn, said).episodes)
+        learn = cast(_Learn, said)
+        _take(updater, learn.step, learn.episodes)
         peers.agree(policy.model)
     return said.result
 

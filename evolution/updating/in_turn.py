@@ -69,6 +69,10 @@ class UpdaterInTurn:
         self._updater = self._start(0)
         self._judge: tuple[int, Rewarding] | None = None  # with the number of its stage
 
+    def turn_to(self, step: int) -> None:
+        """Say which step of the run comes next; see `TakesTurns`."""
+        self._steps = step - 1
+
     def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
         """Let the method whose turn it is learn; see `Updater.step`.
 

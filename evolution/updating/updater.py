@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.evolution.updating.peers import Peers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Beginning", "Trainable", "Update", "Updater"]
+__all__ = ["Beginning", "TakesTurns", "Trainable", "Update", "Updater"]
 
 
 class Trainable(Protocol):
@@ -61,6 +61,15 @@ class Updater(Protocol):
 
     def load(self, directory: Path) -> None:
         """Continue what `save` wrote, as if never interrupted; the policy must hold the weights of that moment."""
+        ...
+
+
+@runtime_checkable
+class TakesTurns(Protocol):
+    """An updater that must know the run's step: one in which nothing was left to learn is a step of the run, too."""
+
+    def turn_to(self, step: int) -> None:
+        """Say which step of the run the next call of `step` is, from 1 on."""
         ...
 
 

@@ -1,6 +1,7 @@
 """Stages in one run: whose turn it is, what one hands to the next, and that a run in any of them resumes exactly."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -8,13 +9,22 @@ import torch
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
+from palaestra.evolution.acquisition.groups import SampleGroups
+from palaestra.evolution.acquisition.in_turn import AcquireInTurn
+from palaestra.evolution.evaluation.held_out import HeldOut
+from palaestra.evolution.evolve import evolve
+from palaestra.evolution.objective import Objective
+from palaestra.evolution.recipe import Recipe
 from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.report.live import LiveView
+from palaestra.evolution.run import Run
 from palaestra.evolution.turns import check_turns, turn_at
 from palaestra.evolution.updating.finetune import Finetune
 from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.ppo import Ppo
 from palaestra.evolution.updating.reward_model import RewardModel
 from palaestra.evolution.updating.updater import Beginning
+from rich.console import Console
 from tiny import largest_difference, sampled_batch, tiny_policy
 
 METHOD = UpdateInTurn(
@@ -83,11 +93,6 @@ def test_a_run_stopped_anywhere_goes_on_bit_for_bit(stop, start, tmp_path):
 
 
 def test_a_recipe_of_stages_is_set_by_path_and_stages_must_begin_together(tmp_path):
-    from palaestra.evolution.evolve import evolve
-    from palaestra.evolution.objective import Objective
-    from palaestra.evolution.report.live import LiveView
-    from rich.console import Console
-
     settings = {"update.parts.2.kl": 0.0, "update.parts.1.noise": 0.2, "acquire.steps": [1, 1, 1]}
     recipe = find_recipe("rlhf", settings)
     assert (recipe.update.parts[2].kl, recipe.update.parts[1].noise) == (0.0, 0.2)
@@ -108,3 +113,39 @@ def test_what_is_saved_says_where_the_run_stands(start, tmp_path):
         updater.step(batch)
     updater.save(tmp_path / "saved")
     assert json.loads((tmp_path / "saved" / "in_turn.json").read_text()) == {"steps": 5, "stage": 2, "judge": 1}
+
+
+@dataclass(frozen=True)
+class _NothingBefore:
+    first: int
+
+    def at(self, yard, step):
+        return self if step >= self.first else lambda episodes: []
+
+    def __call__(self, episodes):
+        return list(episodes)
+
+
+def test_a_step_of_a_run_that_leaves_nothing_to_learn_is_a_step_of_its_stage(beginner, tmp_path):
+    sample = SampleGroups(groups=2, attempts=2, sampling=Sampling(max_tokens=4))
+    recipe = Recipe(
+        name="stages",
+        acquire=AcquireInTurn((2, 2), (sample, sample)),
+        refine=(_NothingBefore(3),),
+        update=UpdateInTurn((2, 2), (Finetune(start_from="last"), Finetune(start_from="last"))),
+        evaluate=HeldOut(tasks=2, sampling=Sampling(max_tokens=4)),
+        steps=4,
+        evaluate_every=4,
+        checkpoint_every=4,
+    )
+    evolve(
+        recipe,
+        objective=Objective("arithmetic?digits=1", ("arithmetic?digits=1",)),
+        policy=f"local:{beginner}",
+        seed=0,
+        directory=tmp_path / "run",
+        view=LiveView(Console(quiet=True)),
+    )
+    with Run.open(tmp_path / "run", read_only=True) as run:
+        rows = [row for row in run.metrics.rows() if row["phase"] == "train"]
+    assert [row.get("update/stage") for row in rows] == [None, None, 1.0, 1.0]
