@@ -88,9 +88,11 @@ class Memory:
         """
         if not text.strip():
             raise UsageError("There is nothing to remember in an empty text.")
-        return self._put(Entry(kind, _storable(text), _storable(key), votes, self.count(text), provenance, dict(data)))
+        return self._put(Entry(kind, text, key, votes, provenance=provenance, data=dict(data)))
 
     def _put(self, entry: Entry) -> Added:
+        text = _storable(entry.text)
+        entry = replace(entry, text=text, key=_storable(entry.key), tokens=self.count(text))
         budget = self.budgets.of(entry.kind)
         if budget and entry.tokens > budget:
             return Added(None)
@@ -265,7 +267,7 @@ class Memory:
     def take(self, entries: Iterable[Entry]) -> int:
         """Remember entries of another memory, all or none; return how many are new. Their tokens are counted anew."""
         with self._change():
-            return sum(self._put(replace(entry, tokens=self.count(entry.text))).new for entry in entries)
+            return sum(self._put(entry).new for entry in entries)
 
     def _index(self, number: int, entry: Entry) -> None:
         self._database.execute("INSERT INTO words (rowid, text, key) VALUES (?, ?, ?)", (number, entry.text, entry.key))

@@ -157,7 +157,30 @@ def test_jsonl_goes_out_and_comes_back(tmp_path):
     assert other.entries()[0].votes == 2
 
 
-@pytest.mark.parametrize("line", ['{"kind": "insight"}', '{"kind": "dream", "text": "a"}', "[1]", "{", '"a"'])
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "\r", "\ud800"])
+def test_texts_with_signs_that_end_a_line_come_back(tmp_path, sign):
+    memory, other = Memory(), Memory()
+    memory.add(Kind.INSIGHT, f"one{sign}two")
+    export_entries(memory, tmp_path / "m.jsonl")
+    assert import_entries(other, tmp_path / "m.jsonl") == 1
+    assert other.digest == memory.digest
+
+
+def test_what_no_file_can_hold_is_mended_on_the_way_in_too(tmp_path):
+    (tmp_path / "m.jsonl").write_text(json.dumps({"kind": "insight", "text": "half \ud800 of it"}) + "\n")
+    memory = Memory()
+    import_entries(memory, tmp_path / "m.jsonl")
+    assert texts(memory.entries()) == ["half ? of it"]
+
+
+WRONG = (
+    *('{"kind": "insight"}', '{"kind": "dream", "text": "a"}', "[1]", "{", '"a"', '{"kind": "insight", "text": " "}'),
+    *('{"kind": "skill", "text": "a", "data": 5}', '{"kind": "skill", "text": "a", "votes": 0}'),
+    *('{"kind": "skill", "text": "a", "provenance": {"step": "x"}}',),
+)
+
+
+@pytest.mark.parametrize("line", WRONG)
 def test_a_line_that_is_no_entry_is_named_and_nothing_is_taken(tmp_path, line):
     good = json.dumps({"kind": "insight", "text": "a"})
     (tmp_path / "m.jsonl").write_text(f"{good}\n{line}\n")
