@@ -109,4 +109,4 @@ def _played(arena: Arena, size: int, seed: int) -> TaskSet:
             "odds": 1.0 / choices[chosen],
         }
         tasks.append(Task(f"{arena.title}/game-{number}", f"{arena.title}, game {number}", reference))
-    return TaskSet(tasks, arena.title)
+    return TaskSet(tasks, arena.title, endless=True)
