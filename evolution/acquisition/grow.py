@@ -166,6 +166,7 @@ class GrowTasks:
         refuse_total_failure(played, env)
         kept = [words_of(language.write_task(task)) for task in yard.split(env).test]
         known, new = {entry.task.fingerprint for entry in pool}, dict[int, Entry]()
+        taken = {entry.task.id for entry in pool}
         for number, (order, episode) in enumerate(zip(orders, played, strict=True)):
             if not episode.valid:
                 continue
@@ -174,7 +175,10 @@ class GrowTasks:
             if isinstance(entry, Refusal):
                 played[number] = _refused(episode, entry)
             else:
-                new[number] = replace(entry, step=step, task=replace(entry.task, id=f"written/s{step}/{number}"))
+                name = f"written/s{step}/{number}"
+                while name in taken:  # by a seed that another run has written
+                    name += "'"
+                new[number] = replace(entry, step=step, task=replace(entry.task, id=name))
                 known.add(entry.task.fingerprint)
         return played, new
 

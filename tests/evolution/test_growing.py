@@ -230,6 +230,19 @@ def test_what_cannot_be_grown_is_refused() -> None:
     grow().require("synthesis")
 
 
+def test_a_pool_of_another_run_and_a_new_one_are_told_apart(tmp_path: Path) -> None:
+    file = tmp_path / "step-000003.jsonl"
+    write_pool(
+        tmp_path, 3, [replace(entry(written(FREE[0]), "written/s1/0"), task=replace(FREE[0], id="written/s1/0"))]
+    )
+    pool_path(tmp_path, 3).rename(file)
+    grow(seeds=str(file), count=0, written=1, groups=2)(yard(tmp_path, [written(FREE[1])], (FREE[1].prompt,)), ENV, 1)
+    pool = read_pool(tmp_path, 1)
+    assert [e.task.prompt for e in pool] == [FREE[0].prompt, FREE[1].prompt]
+    assert len({e.task.id for e in pool}) == 2
+    assert [e.measure.solved for e in pool if e.measure] == [1.0, 0.0], "each has what was found of it"
+
+
 def test_figures_of_a_pool(tmp_path: Path) -> None:
     texts = [written(task) for task in FREE[:99]]
     lived = grow(written=101, groups=101, attempts=1)(yard(tmp_path, [*texts, "7!", "99+98+97"]), ENV, 1)
