@@ -32,7 +32,7 @@ class Recall:
     kind the first found first. Instructions are always told.
 
     Attributes:
-        tokens: Most tokens of all that is recalled.
+        tokens: Most tokens of all that is recalled, without the line that heads each kind.
         insights: Most insights; those found for the task, then those with the most votes.
         skills: Most programs found for the task.
         episodes: Most solved tasks found for the task.

@@ -64,9 +64,21 @@ def test_meaning_is_the_cosine_of_vectors_each_made_once():
         memory.add(Kind.INSIGHT, text)
     assert texts(memory.search("aab", Kind.INSIGHT, 3, by="meaning")) == ["ab", "aaa", "bbb"]
     assert texts(memory.search("b", Kind.INSIGHT, 1, by="meaning")) == ["bbb"]
-    assert sorted(encoder.asked) == ["aaa\n", "aab", "ab\n", "b", "bbb\n"]
+    assert sorted(encoder.asked)[1:] == ["aaa\n", "aab", "ab\n", "b", "bbb\n"], "and once how it is told from others"
     memory.edit(1, "b b")
     assert texts(memory.search("a", Kind.INSIGHT, 1, by="meaning")) == ["ab"], "an edited entry has another vector"
+
+
+def test_no_encoder_reads_the_vectors_of_another(tmp_path):
+    class Last(Letters):
+        def encode(self, sentences):
+            return [[float(text.strip().endswith(letter)) + 1e-3 for letter in "ab"] for text in sentences]
+
+    Last.__name__ = "Letters"
+    for encoder, found in ((Letters(), "aab"), (Last(), "bba"), (Letters(), "aab")):
+        with Memory(tmp_path / "m.sqlite", encoder=encoder) as memory:
+            memory.add(Kind.INSIGHT, "aab"), memory.add(Kind.INSIGHT, "bba")
+            assert texts(memory.search("aaaa", Kind.INSIGHT, 1, by="meaning")) == [found]
 
 
 def test_what_is_no_encoder_is_said():
