@@ -246,6 +246,17 @@ def test_a_failure_is_never_a_reward_of_trls():
     world.act("right")
     assert world.get_reward() == 1.0
 
+    class Closed(FailingWorld):
+        def begin(self, task):
+            raise OSError("it cannot begin")
+
+    world = TrlEnvironment(Closed(), 0)
+    assert world.reset() == "The world failed."
+    assert world.act("right") == "The episode is over."
+    assert world.get_reward() is None
+    with pytest.raises(UsageError, match="has no task"):
+        world.reset(task="of another world")
+
 
 CALL = '<tool_call>\n{"name": "act", "arguments": {"action": "2"}}\n</tool_call>'
 
