@@ -6,12 +6,13 @@ has no ids, and its action is what the world hears. Each member's turns before i
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from palaestra.agents.agent import Acting, Agent, HoldsResources, Move, Player, ToolCall
+from palaestra.agents.agent import Acting, Agent, ContextFullError, HoldsResources, Move, Player, ToolCall
 from palaestra.agents.episode import NO_IDS, Turn
 from palaestra.agents.policy import IntArray, Policy, Sampling
 from palaestra.envs.errors import UsageError
@@ -99,9 +100,9 @@ def elect(answers: Sequence[str | None]) -> int:
 
 
 def votes_in(turns: Sequence[Turn], panels: Panels) -> list[list[Turn]]:
-    """Return the members' turns of an episode, round by round, without the vote; of a broken one those there are."""
-    said = turns[: panels.replies]
-    return [list(said[i : i + panels.members]) for i in range(0, len(said), panels.members)]
+    """Return the members' turns of a valid episode, without the vote: the rounds in which all of them answered."""
+    said = turns[:-1]
+    return [list(said[i : i + panels.members]) for i in range(0, len(said) - panels.members + 1, panels.members)]
 
 
 class _Member:
@@ -127,20 +128,30 @@ class _Table:
     env: Place
 
     def act(self, observation: str) -> Acting:
-        heard = [observation] * len(self.members)
+        heard, said = [observation] * len(self.members), list[str]()
         for number in range(self.rounds + 1):
-            moves: list[Move] = []
-            for index, member in enumerate(self.members):
-                move: Move = yield from member.act(heard[index])
-                moves.append(move)
-                if index + 1 < len(self.members):
-                    yield _then(move, heard[index + 1])
+            try:
+                moves = yield from self._answered(heard)
+            except ContextFullError:  # what all of them said last counts
+                if not said:
+                    raise
+                break
             said = [move.action for move in moves]
             last = number == self.rounds
             heard = [_VOTE if last else others_said(said[:i] + said[i + 1 :]) for i in range(len(said))]
             yield _then(moves[-1], heard[0])
         action = said[elect([self._answer(text) for text in said])]
         return Move(action, action)
+
+    def _answered(self, heard: Sequence[str]) -> Generator[Any, Any, list[Move]]:
+        """Have each member answer; all answers but the last are recorded."""
+        moves: list[Move] = []
+        for index, member in enumerate(self.members):
+            move: Move = yield from member.act(heard[index])
+            moves.append(move)
+            if index + 1 < len(self.members):
+                yield _then(move, heard[index + 1])
+        return moves
 
     def _answer(self, action: str) -> str | None:
         return self.env.answer(action) if isinstance(self.env, TextEnv) else action.strip() or None

@@ -229,7 +229,7 @@ def _trained_on(file: str, world: TextEnv) -> TaskSet:
     learned = load_tasks(file).tasks.split().train
     mine = {task.id for task in learned}
     held = (task for task in world.tasks.split().test if task.id not in mine)
-    return TaskSet((*learned, *held), f"{world.tasks.name}[{file}]")
+    return TaskSet((*learned, *held), f"{world.tasks.name}[{file}]", endless=world.tasks.endless)
 
 
 def _is_ours(name: str) -> bool:

@@ -72,13 +72,15 @@ class TaskSet(Sequence[Task]):
     Args:
         tasks: The tasks; ids must be unique.
         name: Where they came from, for people.
+        endless: Whether they are some of many more, because whatever makes them stopped at a number.
 
     Raises:
         UsageError: If two tasks share an id.
     """
 
-    def __init__(self, tasks: Iterable[Task], name: str = "tasks") -> None:
+    def __init__(self, tasks: Iterable[Task], name: str = "tasks", *, endless: bool = False) -> None:
         self.name = name
+        self.endless = endless
         self._tasks = tuple(tasks)
         self._by_id = {task.id: task for task in self._tasks}
         if len(self._by_id) != len(self._tasks):
@@ -108,7 +110,7 @@ class TaskSet(Sequence[Task]):
                 continue
             misses = 0
             tasks[drawn.fingerprint] = Task(f"{name}/{len(tasks)}", drawn.prompt, drawn.reference, drawn.metadata)
-        return cls(tasks.values(), name)
+        return cls(tasks.values(), name, endless=len(tasks) >= size)
 
     @cached_property
     def digest(self) -> str:
@@ -123,8 +125,8 @@ class TaskSet(Sequence[Task]):
         if not 0.0 < share < 1.0:
             raise UsageError(f"The held-out share must lie between 0 and 1, got {share}.")
         return Split(
-            TaskSet((t for t in self if not t.held_out(share)), f"{self.name}[train]"),
-            TaskSet((t for t in self if t.held_out(share)), f"{self.name}[test]"),
+            TaskSet((t for t in self if not t.held_out(share)), f"{self.name}[train]", endless=self.endless),
+            TaskSet((t for t in self if t.held_out(share)), f"{self.name}[test]", endless=self.endless),
         )
 
     def draw(self, generator: np.random.Generator, count: int) -> list[Task]:
@@ -150,7 +152,7 @@ class TaskSet(Sequence[Task]):
     def __getitem__(self, index: slice) -> "TaskSet": ...
     def __getitem__(self, index: int | slice) -> "Task | TaskSet":
         if isinstance(index, slice):
-            return TaskSet(self._tasks[index], self.name)
+            return TaskSet(self._tasks[index], self.name, endless=self.endless)
         return self._tasks[index]
 
     def __len__(self) -> int:

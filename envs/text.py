@@ -110,7 +110,8 @@ class TextWorld(TextEnv):
         spec = self.inner.spec
         name = spec.id if spec is not None else type(self.inner.unwrapped).__name__
         if tasks is None:
-            tasks = TaskSet((Task(f"{name}#{seed}", f"{name} from seed {seed}", seed) for seed in range(size)), name)
+            numbered = (Task(f"{name}#{seed}", f"{name} from seed {seed}", seed) for seed in range(size))
+            tasks = TaskSet(numbered, name, endless=True)
         super().__init__(tasks, render_mode=render_mode)
         self.metadata = {**self.metadata, "instant": speech.known}
         self._first = int(self.inner.action_space.start)  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ policy on a server as it reaches one in this process, and stands in the ids that
 """
 
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
@@ -31,7 +32,7 @@ class Recall:
     kind the first found first. Instructions are always told.
 
     Attributes:
-        tokens: Most tokens of all that is recalled.
+        tokens: Most tokens of all that is recalled, without the line that heads each kind.
         insights: Most insights; those found for the task, then those with the most votes.
         skills: Most programs found for the task.
         episodes: Most solved tasks found for the task.
@@ -140,9 +141,10 @@ class Context:
             about = json.loads((directory / _ABOUT).read_text(encoding="utf-8"))
             memory = Memory.load(directory / _MEMORY, budgets=Budgets(**about["budgets"]), count=count)
             context = cls(about["instructions"], memory, Recall(**about["recall"]))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            whole = context.digest == about.get("digest")
+        except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
             raise UsageError(f"{directory} holds no context: {error}. Name a folder that one was saved in.") from error
-        if context.digest != about.get("digest"):
+        if not whole:
             raise UsageError(f"{directory} is damaged: what it holds is not what was saved. Restore it from a copy.")
         return context
 

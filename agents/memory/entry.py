@@ -81,6 +81,14 @@ class Entry:
             entry = cls(**known)
         except (TypeError, KeyError, ValueError) as error:
             raise UsageError(f"This is no entry of a memory: {error}. It needs at least `kind` and `text`.") from error
-        if not isinstance(entry.text, str) or not isinstance(entry.key, str) or type(entry.votes) is not int:
-            raise UsageError("An entry's text and key are texts, its votes a whole number.")
+        if not isinstance(entry.text, str) or not entry.text.strip() or not isinstance(entry.key, str):
+            raise UsageError("An entry's text and key are texts, and the text says something.")
+        if type(entry.votes) is not int or entry.votes < 1 or not isinstance(entry.data, dict):
+            raise UsageError("An entry's votes are a whole number from 1, and its data an object.")
+        origin = entry.provenance
+        names = (origin.run, origin.episode, origin.author)
+        if type(origin.step) is not int or not all(isinstance(name, str) for name in names):
+            raise UsageError(
+                "An entry comes from a run, an episode and an author, which are texts, and a step, a number."
+            )
         return entry

@@ -35,7 +35,8 @@ def import_entries(memory: Memory, path: Path) -> int:
         UsageError: If the file cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not `splitlines`: a text may hold other signs that end a line.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
     entries: list[Entry] = []

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from palaestra.agents.memory.budgets import Budgets, rough_tokens
 from palaestra.agents.memory.database import COLUMNS, entry_of, open_database
 from palaestra.agents.memory.entry import Entry, Kind, Provenance
-from palaestra.agents.memory.search import Encoder, lexical_query, nearest, packed
+from palaestra.agents.memory.search import Encoder, lexical_query, named, nearest, packed
 from palaestra.envs.errors import UnknownNameError, UsageError
 
 __all__ = ["Added", "Memory"]
@@ -67,6 +67,7 @@ class Memory:
     read_only: bool = False
     _lock: Any = field(default_factory=RLock, repr=False)
     _digest: tuple[int, str] = field(default=(-1, ""), repr=False)
+    _named: tuple[Encoder | None, str] = field(default=(None, ""), repr=False)
 
     def __post_init__(self) -> None:
         self._database = open_database(self.path, self.read_only)
@@ -88,9 +89,11 @@ class Memory:
         """
         if not text.strip():
             raise UsageError("There is nothing to remember in an empty text.")
-        return self._put(Entry(kind, _storable(text), _storable(key), votes, self.count(text), provenance, dict(data)))
+        return self._put(Entry(kind, text, key, votes, provenance=provenance, data=dict(data)))
 
     def _put(self, entry: Entry) -> Added:
+        text = _storable(entry.text)
+        entry = replace(entry, text=text, key=_storable(entry.key), tokens=self.count(text))
         budget = self.budgets.of(entry.kind)
         if budget and entry.tokens > budget:
             return Added(None)
@@ -265,7 +268,7 @@ class Memory:
     def take(self, entries: Iterable[Entry]) -> int:
         """Remember entries of another memory, all or none; return how many are new. Their tokens are counted anew."""
         with self._change():
-            return sum(self._put(replace(entry, tokens=self.count(entry.text))).new for entry in entries)
+            return sum(self._put(entry).new for entry in entries)
 
     def _index(self, number: int, entry: Entry) -> None:
         self._database.execute("INSERT INTO words (rowid, text, key) VALUES (?, ?, ?)", (number, entry.text, entry.key))
@@ -304,6 +307,13 @@ class Memory:
                 self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
+
+    @property
+    def encoder_name(self) -> str:
+        """What tells the encoder from others, so that none reads vectors that another made; nothing without one."""
+        if self._named[0] is not self.encoder:
+            self._named = self.encoder, "" if self.encoder is None else named(self.encoder)
+        return self._named[1]
 
     def vectors(self, name: str, numbers: Iterable[int]) -> dict[int, bytes]:
         """Return the vectors that an encoder of that name has made of entries, as bytes, by number."""

@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -12,11 +13,12 @@ from palaestra.envs.errors import ContractError, UsageError
 if TYPE_CHECKING:
     from palaestra.agents.memory.memory import Memory
 
-__all__ = ["Encoder", "lexical_query", "load_encoder", "nearest", "packed"]
+__all__ = ["Encoder", "lexical_query", "load_encoder", "named", "nearest", "packed"]
 
 _WORD = re.compile(r"\w+")
 # Longer queries say the same again, and each word costs a look into the index.
 _MOST_WORDS = 256
+_PROBE = "What is remembered is found by its meaning."
 
 
 class Encoder(Protocol):
@@ -69,7 +71,7 @@ def nearest(memory: "Memory", query: str, kind: Kind, most: int) -> list[Entry]:
     entries = memory.entries(kind)
     if not entries:
         return []
-    name = _name(memory.encoder)
+    name = memory.encoder_name
     known = memory.vectors(name, (entry.id for entry in entries))
     missing = [entry for entry in entries if entry.id not in known]
     encoded = _encoded(memory.encoder, [query, *(entry.text + "\n" + entry.key for entry in missing)])
@@ -90,6 +92,8 @@ def _encoded(encoder: Encoder, texts: list[str]) -> NDArray[np.float32]:
     return vectors
 
 
-def _name(encoder: Encoder) -> str:
-    card = getattr(encoder, "model_card_data", None)
-    return str(getattr(card, "base_model", None) or type(encoder).__name__)
+def named(encoder: Encoder) -> str:
+    """Return what tells an encoder from others: its class, and what it makes of one text."""
+    (vector,) = _encoded(encoder, [_PROBE])
+    likeness = np.round(np.frombuffer(packed(vector), np.float32), 2) + 0.0  # no -0, which has bytes of its own
+    return f"{type(encoder).__name__} {blake2b(likeness.tobytes(), digest_size=8).hexdigest()}"

@@ -13,6 +13,8 @@ _HIGHEST_POWER: Final = 100
 _NAME: Final = re.compile(
     r"[A-Za-z]|pi|a?(?:sin|cos|tan)h?|sec|csc|cot|exp|log|ln|sqrt|Abs|abs|theta|alpha|beta|gamma", re.ASCII
 )
+# Letters where they stand alone; called, some are functions whose values have millions of digits.
+_NOT_CALLED: Final = ("pi", "theta", "alpha", "beta", "gamma")
 _OPERATORS: Final = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow, ast.UAdd, ast.USub, ast.BitXor)
 
 
@@ -48,6 +50,8 @@ def _found(node: ast.AST, power: int) -> str:
             return _found(left, height * power) or _found(right, power)
         case ast.BinOp(left=left, op=op, right=right) if isinstance(op, _OPERATORS):
             return _found(left, power) or _found(right, power)
+        case ast.Call(func=ast.Name(id=name)) if name in _NOT_CALLED:
+            return f"it calls {name}"
         case ast.Call(func=ast.Name() as function, args=[argument], keywords=[]):
             return _found(function, 1) or _found(argument, power)
         case _:

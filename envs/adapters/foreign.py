@@ -50,7 +50,9 @@ def seeds(name: str, size: int) -> TaskSet:
     """
     if size < 1:
         raise UsageError(f"size must be at least 1, got {size}.")
-    return TaskSet((Task(f"{name}#{seed}", f"{name} from seed {seed}", seed) for seed in range(size)), name)
+    return TaskSet(
+        (Task(f"{name}#{seed}", f"{name} from seed {seed}", seed) for seed in range(size)), name, endless=True
+    )
 
 
 class ForeignWorld(TextEnv):

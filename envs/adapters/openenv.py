@@ -1,8 +1,8 @@
 """Environments behind an OpenEnv server."""
 
 import contextlib
+import http.client
 import json
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from typing import Any, Final
@@ -162,7 +162,10 @@ def _action_fields(address: str) -> tuple[dict[str, Any], list[str]]:
     try:
         with urllib.request.urlopen(f"{address.rstrip('/')}/schema", timeout=30) as answer:
             schema = json.load(answer)["action"]
-    except (OSError, ValueError, KeyError, urllib.error.URLError) as error:
-        raise UsageError(f"No OpenEnv server answers at {address}: {error}") from error
-    fields = {name: about for name, about in schema.get("properties", {}).items() if name != "metadata"}
-    return fields, [name for name in schema.get("required", []) if name in fields]
+        fields = {name: about for name, about in schema.get("properties", {}).items() if name != "metadata"}
+        return fields, [name for name in schema.get("required", []) if name in fields]
+    except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"No OpenEnv server answers at {address}: {type(error).__name__}: {error}. Start one there, or mend the "
+            "address."
+        ) from error

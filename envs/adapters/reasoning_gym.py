@@ -126,7 +126,7 @@ def _drawn(name: str, dataset: Any) -> tuple[TaskSet, dict[int, dict[str, Any]]]
             task = Task(f"{name}/{number}", str(entry["question"]), _reference(entry), {"entry": number})
             if task.fingerprint not in tasks:
                 tasks[task.fingerprint], entries[number] = task, entry
-    return TaskSet(tasks.values(), f"reasoning-gym:{name}"), entries
+    return TaskSet(tasks.values(), f"reasoning-gym:{name}", endless=True), entries
 
 
 def reasoning_world(

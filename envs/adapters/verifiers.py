@@ -36,6 +36,7 @@ class VerifiersWorld(ForeignWorld):
         outside: Its tasks.
         tasks: Take the place of them, and are of them.
         render_mode: None or `"ansi"`.
+        endless: Whether there are more than these.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class VerifiersWorld(ForeignWorld):
         outside: Sequence[Any],
         tasks: TaskSet | None = None,
         render_mode: str | None = None,
+        endless: bool = False,
     ) -> None:
         self._env = env
         self._outside: dict[str, Any] = {}
@@ -54,7 +56,7 @@ class VerifiersWorld(ForeignWorld):
             if known.fingerprint not in self._outside:
                 self._outside[known.fingerprint] = task
                 own.append(known)
-        super().__init__(tasks or TaskSet(own, f"verifiers:{name}"), render_mode=render_mode)
+        super().__init__(tasks or TaskSet(own, f"verifiers:{name}", endless=endless), render_mode=render_mode)
         self._talk: _Talk | None = None
         self._life: Future[Any] | None = None
 
@@ -280,13 +282,13 @@ def verifiers_world(
     try:
         config = vf.resolve_env_config({"taskset": {"id": identifier, **settings}})
         env = vf.load_environment(config)
-        outside = list(env.taskset.take(size))
+        outside = list(env.taskset.take(size + 1))
     except Exception as error:  # whatever somebody else's code raises
         raise UsageError(f"verifiers cannot load {name!r} with {settings}: {type(error).__name__}: {error}") from error
     if not outside:
         raise UsageError(f"{name!r} has no tasks.")
     _check_holds(name, env, outside)
-    return VerifiersWorld(name, env, outside, tasks, render_mode)
+    return VerifiersWorld(name, env, outside[:size], tasks, render_mode, endless=len(outside) > size)
 
 
 def _imported(path: str) -> str:

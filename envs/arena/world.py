@@ -48,7 +48,7 @@ class ArenaWorld(TextEnv):
         while not arena.over and arena.seat != self._seat:
             known = self._script.pop()[1] if self._script else ""
             arena.step(known or arena.sample_action(self.np_random))
-        self.observation = arena.observe(arena.possible_agents[self._seat])
+        self.observation = str(arena.observe(arena.possible_agents[self._seat]))  # records take nothing else
         return self.observation
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:  # noqa: D102
@@ -109,4 +109,4 @@ def _played(arena: Arena, size: int, seed: int) -> TaskSet:
             "odds": 1.0 / choices[chosen],
         }
         tasks.append(Task(f"{arena.title}/game-{number}", f"{arena.title}, game {number}", reference))
-    return TaskSet(tasks, arena.title)
+    return TaskSet(tasks, arena.title, endless=True)

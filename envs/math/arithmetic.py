@@ -187,14 +187,14 @@ def arithmetic_tasks(difficulty: Difficulty, *, size: int, seed: int = 0, fewest
         for index in generator.permutation(count)[:size]:
             task = _task(*_unranked(int(index), Difficulty(digits, operands, signs)))
             tasks[task.id] = task
-        return TaskSet(tasks.values(), name)
+        return TaskSet(tasks.values(), name, endless=size < count)
     misses = 0
     while len(tasks) < size and misses < _PATIENCE:
         many = operands if fewest == operands else int(generator.integers(fewest, operands + 1))
         task = _task(*_drawn(generator, Difficulty(digits, many, signs)))
         misses = misses + 1 if task.id in tasks else 0
         tasks[task.id] = task
-    return TaskSet(tasks.values(), name)
+    return TaskSet(tasks.values(), name, endless=len(tasks) >= size)
 
 
 def _task(numbers: list[int], signs: list[str]) -> Task:

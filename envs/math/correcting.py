@@ -104,7 +104,9 @@ class Correct(QuestionEnv):
         name = f"correct({sums.name}, {careless:g} careless, {checks:g} checked)"
         self._careful, self._checks = 1.0 - careless, checks
         mixed = self._mixed(sums, derive_generator(seed, "tasks", name)) if tasks is None else sums
-        super().__init__(TaskSet(mixed, name), NumberJudge(), tries=_TRIES, render_mode=render_mode)
+        super().__init__(
+            TaskSet(mixed, name, endless=sums.endless), NumberJudge(), tries=_TRIES, render_mode=render_mode
+        )
         self._reviewing = False
         self._others: tuple[str, ...] = ()
 

@@ -60,7 +60,7 @@ class Verify(QuestionEnv):
         if tasks is None:
             name = f"verify({asked.name})"
             mixed = self._mixed(asked, derive_generator(seed, "tasks", name))
-            asked = TaskSet((task for task in mixed if sums or _asks_to_judge(task)), name)
+            asked = TaskSet((t for t in mixed if sums or _asks_to_judge(t)), name, endless=asked.endless)
         super().__init__(asked, self.judge_reply, render_mode=render_mode)
 
     def judge_reply(self, task: Task, reply: str) -> Verdict:

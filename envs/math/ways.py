@@ -42,7 +42,7 @@ class Ways(Arithmetic):
         sums = arithmetic_tasks(LEVELS[2], size=size, seed=seed)
         name = f"ways({sums.name}, {careless:g} careless)"
         if tasks is None:
-            tasks = TaskSet(_worked(sums, careless, seed, name), name)
+            tasks = TaskSet(_worked(sums, careless, seed, name), name, endless=sums.endless)
         super().__init__(tasks=tasks, render_mode=render_mode)
 
     @property

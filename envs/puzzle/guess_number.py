@@ -88,4 +88,6 @@ def _secrets(high: int, tries: int, seed: int) -> TaskSet:
         numbers = [int(n) + 1 for n in generator.permutation(high)]
     else:
         numbers = list(dict.fromkeys(int(n) for n in generator.integers(1, high + 1, size=_LISTED)))
-    return TaskSet((Task(f"secret-{n}", prompt, n, {"difficulty": tries}) for n in numbers), name)
+    return TaskSet(
+        (Task(f"secret-{n}", prompt, n, {"difficulty": tries}) for n in numbers), name, endless=high > _LISTED
+    )

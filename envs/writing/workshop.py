@@ -73,7 +73,8 @@ class Workshop(QuestionEnv):
         self.explain, self.writes, self.examples = explain, writes, examples
         if tasks is None:
             solved, name = inner.tasks[:size], f"workshop({inner.tasks.name})"
-            tasks = TaskSet(self._mixed(solved, asked, derive_generator(seed, "tasks", name)), name)
+            mixed = self._mixed(solved, asked, derive_generator(seed, "tasks", name))
+            tasks = TaskSet(mixed, name, endless=solved.endless)
         super().__init__(tasks, self.judge_reply, render_mode=render_mode)
         self.metadata = {**self.metadata, "instant": inner.metadata.get("instant", False)}
 

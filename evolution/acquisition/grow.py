@@ -12,7 +12,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.agents.rollout import Assignment
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena
-from palaestra.envs.errors import UsageError
+from palaestra.envs.errors import InfrastructureError, UsageError
 from palaestra.envs.seeding import derive_generator, derive_seed
 from palaestra.envs.sources import load_tasks
 from palaestra.envs.task import HELD_OUT_SHARE, Task
@@ -166,15 +166,23 @@ class GrowTasks:
         refuse_total_failure(played, env)
         kept = [words_of(language.write_task(task)) for task in yard.split(env).test]
         known, new = {entry.task.fingerprint for entry in pool}, dict[int, Entry]()
+        taken = {entry.task.id for entry in pool}
         for number, (order, episode) in enumerate(zip(orders, played, strict=True)):
             if not episode.valid:
                 continue
             there = [*pool, *new.values()]
-            entry = self._taken(language, order, episode, there, known, kept)
+            try:
+                entry = self._taken(language, order, episode, there, known, kept)
+            except InfrastructureError as error:  # what was written is not to blame
+                played[number] = _ended(episode, Verdict(0.0, Status.INFRASTRUCTURE, str(error)))
+                continue
             if isinstance(entry, Refusal):
                 played[number] = _refused(episode, entry)
             else:
-                new[number] = replace(entry, step=step, task=replace(entry.task, id=f"written/s{step}/{number}"))
+                name = f"written/s{step}/{number}"
+                while name in taken:  # by a seed that another run has written
+                    name += "'"
+                new[number] = replace(entry, step=step, task=replace(entry.task, id=name))
                 known.add(entry.task.fingerprint)
         return played, new
 
@@ -272,6 +280,9 @@ def _measure(group: Sequence[Episode]) -> Measure | None:
 def _refused(episode: Episode, refusal: Refusal) -> Episode:
     """Return a writing as one that is paid nothing, with the reason in its verdict."""
     status = episode.verdict.status if refusal.fate is Fate.NO_TASK else Status.ILLEGAL
-    verdict = Verdict(0.0, status, f"{refusal.fate}: {refusal.why}")
+    return _ended(episode, Verdict(0.0, status, f"{refusal.fate}: {refusal.why}"))
+
+
+def _ended(episode: Episode, verdict: Verdict) -> Episode:
     turns = (*episode.turns[:-1], replace(episode.turns[-1], reward=0.0, verdict=verdict))
     return replace(episode, turns=turns, verdict=verdict)

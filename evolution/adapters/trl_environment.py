@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from palaestra.envs.catalogue import make
-from palaestra.envs.errors import InfrastructureError
+from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.text_env import TextEnv
 from palaestra.envs.verdict import Status, Verdict
@@ -41,7 +41,9 @@ class TrlEnvironment:
         self._resets += 1
         try:
             observation, _ = self._env.reset(seed=seed, options=None if task is None else {"task": task})
-        except InfrastructureError as error:
+        except UsageError:  # there is no such task: the data set is another world's
+            raise
+        except Exception as error:  # a world may fail in any way, and training goes on without the episode
             return self._failed(error)
         return observation
 

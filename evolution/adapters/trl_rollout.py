@@ -28,7 +28,7 @@ class TrlRollout:
 
     Args:
         spec: Names the environment.
-        seed: Names all randomness, together with the trainer's step.
+        seed: Names all randomness, together with the trainer's step and process.
 
     Attributes:
         episodes: Of the last call, in the order of its prompts.
@@ -51,13 +51,15 @@ class TrlRollout:
         rollout = self._rollout = self._rollout.played_by(agent) if self._rollout else Rollout(agent)
         tasks = rollout.env(self.spec).tasks
         self._calls += 1
+        # Processes share the attempts at a task, and each counts its own.
+        process = int(trainer.accelerator.process_index)
         attempts: Counter[str] = Counter()
         assignments = []
         for prompt in prompts:
             task = tasks.by_id(_task_named_in(prompt))
             attempt, attempts[task.id] = attempts[task.id], attempts[task.id] + 1
-            seed = derive_seed(self.seed, "trl", trainer.state.global_step, self._calls, task.id, attempt)
-            name = f"{task.id}#{self._calls}.{attempt}"
+            seed = derive_seed(self.seed, "trl", trainer.state.global_step, self._calls, task.id, process, attempt)
+            name = f"{task.id}#{self._calls}.{process}.{attempt}"
             assignments.append(Assignment(name, self.spec, task, seed, f"{task.id}#{self._calls}", attempt))
         self.episodes = rollout.play(assignments)
         rows = [_row(episode, agent) for episode in self.episodes]

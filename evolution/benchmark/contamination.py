@@ -1,7 +1,8 @@
 """Whether a run learned from what a suite asks: the same task, the same words, or nearly the same words.
 
 What a run learned from is read from its lineage and its experience: all that was observed and said in the episodes that
-reached an update. Four ways of being alike, each task of the suite counted in the first that holds:
+reached an update, and in those that an update in context has tried out. Four ways of being alike, each task of the
+suite counted in the first that holds:
 
 - `exact`: a task of the same prompt and reference was learned from (its fingerprint);
 - `text`: a text of the same words and numbers was, whatever its case, spaces and punctuation;
@@ -18,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from palaestra.agents.episode import Episode
 from palaestra.envs.errors import RunError
 from palaestra.envs.task import Task
 from palaestra.evolution.benchmark.measuring import fields_of
@@ -65,20 +67,25 @@ class Learned:
         """
         before = self.episodes
         with Run.open(run, read_only=True) as opened:
-            used = {name for row in opened.lineage() for name in row.get("learned_from", ())}
+            rows = list(opened.lineage())
+            used = {name for row in rows for name in row.get("learned_from", ())}
             for shard in opened.experience.shards():
-                for episode in opened.experience.read(shard):
-                    if episode.id not in used:
-                        continue
-                    self.episodes += 1
-                    where = f"{run}: {episode.id}"
-                    self.fingerprints.setdefault(episode.fingerprint, where)
-                    for turn in episode.turns:
-                        for text in (turn.observation, turn.reply):
-                            if words := _words(text):
-                                self.texts.setdefault(words, where)
+                self._take(run, (episode for episode in opened.experience.read(shard) if episode.id in used))
+            # What a context was made of, and chosen by.
+            for shard in (shard for row in rows for shard in row.get("context", {}).get("studies", ())):
+                self._take(run, opened.studies.read(shard))
         if self.episodes == before:
             raise RunError(f"{run} has learned from nothing yet: no episode of it reached an update.")
+
+    def _take(self, run: Path, episodes: Iterable[Episode]) -> None:
+        for episode in episodes:
+            self.episodes += 1
+            where = f"{run}: {episode.id}"
+            self.fingerprints.setdefault(episode.fingerprint, where)
+            for turn in episode.turns:
+                for text in (turn.observation, turn.reply):
+                    if words := _words(text):
+                        self.texts.setdefault(words, where)
 
 
 @dataclass(frozen=True)

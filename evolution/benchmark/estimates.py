@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from palaestra.envs.errors import ShapeError
 from palaestra.evolution.evaluation.record import Estimate
 from palaestra.evolution.evaluation.statistics import RESAMPLES, mean_over_tasks, pass_at_k, wilson
+from palaestra.evolution.evaluation.voting import Ballot, elected
 
-__all__ = ["Figure", "Tally", "ks_of", "mean_accuracy", "pass_figure", "share_figure"]
+__all__ = ["Figure", "Tally", "ks_of", "majority_figure", "mean_accuracy", "pass_figure"]
 
 _BOUNDS = (0.025, 0.975)
 
@@ -60,9 +61,15 @@ def pass_figure(tallies: Sequence[Tally], k: int, generator: np.random.Generator
     return _figure(enough, lambda n, c: pass_at_k(n, c, k), generator) if enough else None
 
 
-def share_figure(shares: Sequence[float], generator: np.random.Generator) -> Figure:
-    """Average shares over tasks, such as the chance that a majority is right."""
-    return Figure(_over_tasks(shares, generator), None, len(shares))
+def majority_figure(ballots: Sequence[Sequence[Ballot]], k: int, generator: np.random.Generator) -> Figure | None:
+    """Average over tasks the chance that a vote of `k` attempts is right; None where no task has so many that count.
+
+    Of more than `k` attempts at a task, the first `k` vote, then the next, as often as there are `k`: the mean of these
+    votes is that of any `k`.
+    """
+    enough = [mine for mine in ballots if len(mine) >= k]
+    shares = [float(np.mean([elected(mine[at : at + k]) for at in range(0, len(mine) - k + 1, k)])) for mine in enough]
+    return Figure(_over_tasks(shares, generator), None, len(shares)) if shares else None
 
 
 def ks_of(attempts: int) -> list[int]:

@@ -9,13 +9,16 @@ from typing import Any
 from urllib.parse import unquote
 
 from palaestra.agents.agent import Agent
+from palaestra.agents.memory.context import Context
+from palaestra.agents.memory.told import ToldAgent
 from palaestra.agents.specs import parse_options, run_checkpoints
 from palaestra.envs import catalogue
+from palaestra.envs.adapters.prefixes import adapter_of
 from palaestra.envs.errors import UnknownNameError
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from palaestra.evolution.benchmark.code_version import code_version
-from palaestra.evolution.durable import dump_json
+from palaestra.evolution.durable import dump_json, read_json
 
 __all__ = ["key_of", "policy_identity", "task_key", "world_identity"]
 
@@ -42,14 +45,18 @@ def task_key(task: Task) -> str:
 def world_identity(spec: str, env: TextEnv) -> dict[str, Any]:
     """Return which world a spec means: its id, its settings and the code that it and its judge are made of.
 
-    A setting that names a file or folder stands for what this holds.
+    A setting that names a file or folder stands for what this holds; so does a file that a world of another package is
+    made of.
     """
     name, _, query = spec.partition("?")
     try:
         name = catalogue.world(name).id
     except UnknownNameError:
         name = name.strip()
-    return {"id": name, "settings": _by_content(parse_options(query)), "code": code_version(type(env))}
+    identity = {"id": name, "settings": _by_content(parse_options(query)), "code": code_version(type(env))}
+    if adapter_of(name) is not None and (file := Path(name.partition(":")[2].partition("@")[0])).is_file():
+        identity["file"] = _digest_of([file], file)
+    return identity
 
 
 def policy_identity(spec: str, agent: Agent) -> dict[str, Any]:
@@ -61,7 +68,8 @@ def policy_identity(spec: str, agent: Agent) -> dict[str, Any]:
 
     Returns:
         Plain JSON values. Of a checkpoint: the digest of the files that a model is loaded from. Of a model of the hub:
-        its name and commit. Of an agent without weights: the code of its class too.
+        its name and commit. Of an agent without weights: the code of its class too. Of a run in context: the agent
+        that it began with, and the digest of what that is told.
     """
     kind, _, rest = spec.partition(":")
     name, _, query = rest.partition("?")
@@ -76,7 +84,10 @@ def policy_identity(spec: str, agent: Agent) -> dict[str, Any]:
         # One checkpoint is one policy, whoever samples from it; engines round otherwise, so kinds are kept apart.
         return identity | {"weights": _files_or_commit(unquote(name), agent)}
     if kind == "run":
-        return {"kind": "local", "options": options, "weights": _digest_of_folder(_checkpoint(unquote(name)))}
+        if isinstance(agent, ToldAgent):
+            by = policy_identity(_taught(spec), agent.agent)
+            return {"kind": "told", "options": options, "by": by, "context": agent.context.digest}
+        return {"kind": "local", "options": options, "weights": _digest_of_folder(_checkpoint(unquote(name))[1])}
     if kind == "nursery":
         return {"kind": "nursery", "weights": _weights_in_memory(agent), "options": {"stop": options.get("stop", [])}}
     identity |= {"name": name, "code": code_version(type(agent))}
@@ -84,24 +95,36 @@ def policy_identity(spec: str, agent: Agent) -> dict[str, Any]:
 
 
 def _by_content(options: Mapping[str, str]) -> dict[str, Any]:
-    return {key: _content_of(value) for key, value in sorted(options.items()) if key != "stop"}
+    return {key: _content_of(key, value) for key, value in sorted(options.items()) if key != "stop"}
 
 
-def _content_of(value: str) -> str:
+def _content_of(key: str, value: str) -> str:
     """Return a value; of the name of a file or folder, the digest of what it holds."""
     try:
         path = Path(value)
-        if ("/" in value or "." in value) and path.exists():
+        # A word that is no path means what it says, whatever lies beside it.
+        if (key == "path" or "/" in value or "." in value) and path.exists():
             return f"content {_digest_of([path] if path.is_file() else _walk(path), path)}"
     except (OSError, ValueError):  # no name that a file could have
         pass
     return value
 
 
-def _checkpoint(place: str) -> Path:
+def _checkpoint(place: str) -> tuple[Path, Path]:
+    """Return a run and the folder of the checkpoint that a spec names."""
     path, at, step = place.rpartition("@")
-    kept = run_checkpoints(Path(path if at else place))
-    return kept[int(step) if at else max(kept)]
+    run = Path(path if at else place)
+    kept = run_checkpoints(run)
+    return run, kept[int(step) if at else max(kept)]
+
+
+def _taught(spec: str) -> str:
+    """Return the spec of whoever a run in context began with, be it with what another such run told."""
+    kind, _, rest = spec.partition(":")
+    if kind != "run":
+        return spec
+    run, checkpoint = _checkpoint(unquote(rest.partition("?")[0]))
+    return _taught(str(read_json(run / "run.json")["config"]["policy"])) if Context.lies_in(checkpoint) else spec
 
 
 def _files_or_commit(name: str, agent: Agent) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Many results on one board: policies by what they did on the very same tasks. Ranks are ranges, ties are ties.
 
-A column is a world with its settings, the code of its judge, a split and a set of tasks; results that differ in any of
-these are not put side by side. A row is a policy by content: measured again, the newest figure counts.
+A column is a world with its settings, the code of its judge, a split, a set of tasks and the sampling that is asked for
+there; results that differ in any of these are not put side by side. A row is a policy by content with the sampling that
+is its own: measured again, the newest figure counts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from palaestra.evolution.benchmark.comparing import ALPHA, Paired, compare, holm
 from palaestra.evolution.benchmark.contrasts import overall, paired
 from palaestra.evolution.benchmark.identity import key_of
 from palaestra.evolution.benchmark.result import ResultFolder
+from palaestra.evolution.benchmark.suite import usual_sampling
 
 __all__ = ["Board", "Column", "Place", "Row", "board_of"]
 
@@ -30,7 +32,7 @@ class Column:
     Attributes:
         key: What makes it this column.
         name: For people; unique on the board.
-        about: What a result says of the environment.
+        about: What a result says of the environment, and the sampling that is asked for there.
     """
 
     key: str
@@ -66,6 +68,7 @@ class Row:
         key: What makes it this policy.
         name: For people; unique on the board.
         spec: How it was named.
+        sampling: What it is sampled with wherever it plays.
         cells: Its newest cells, by column.
         places: Where it stands, by column.
         total: Where it stands over all columns; None where it lacks one, or there is but one.
@@ -76,6 +79,7 @@ class Row:
     key: str
     name: str
     spec: str
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     cells: dict[str, Cell] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     total: Place | None = None
@@ -121,8 +125,10 @@ def board_of(results: Sequence[ResultFolder]) -> Board:
     rows: dict[str, Row] = {}
     superseded = 0
     for result in results:
-        mine = {env["name"]: _column(env, columns) for env in result.about["environments"]}
-        players = {one["name"]: _row(one, rows) for one in result.about["policies"]}
+        asked = {course["name"]: course for course in result.about["suite"].get("courses", ())}
+        own = {entrant["name"]: entrant["sampling"] for entrant in result.about["suite"].get("entrants", ())}
+        mine = {env["name"]: _column(env, asked.get(env["name"]), columns) for env in result.about["environments"]}
+        players = {one["name"]: _row(one, own.get(one["name"]), rows) for one in result.about["policies"]}
         for row in players.values():
             row.results.append(result.name)
         figures = result.cells()
@@ -151,20 +157,22 @@ def _order(alone: str, row: Row) -> tuple[float, float, str]:
     return (place.best, -place.accuracy["value"], row.name) if place else (float("inf"), 0.0, row.name)
 
 
-def _column(env: Mapping[str, Any], columns: dict[str, Column]) -> str:
+def _column(env: Mapping[str, Any], course: Mapping[str, Any] | None, columns: dict[str, Column]) -> str:
     """Return the key of an environment's column, which is made if it is new."""
-    of = {"world": env["identity"], "split": env["split"], "tasks": env["tasks_digest"]}
+    sampling = {} if course is None else usual_sampling(course["attempts"]) | course["sampling"]
+    of = {"world": env["identity"], "split": env["split"], "tasks": env["tasks_digest"], "sampling": sampling}
     key = key_of(of)
     if key not in columns:
         taken = {column.name for column in columns.values()}
-        columns[key] = Column(key, _free(env["name"], taken), env)
+        columns[key] = Column(key, _free(env["name"], taken), {**env, "sampling": sampling})
     return key
 
 
-def _row(policy: Mapping[str, Any], rows: dict[str, Row]) -> Row:
-    key = key_of(policy["identity"])
+def _row(policy: Mapping[str, Any], sampling: Mapping[str, Any] | None, rows: dict[str, Row]) -> Row:
+    key = key_of({"policy": policy["identity"], "sampling": dict(sampling or {})})
     if key not in rows:
-        rows[key] = Row(key, _free(policy["name"], {row.name for row in rows.values()}), policy["spec"])
+        name = _free(policy["name"], {row.name for row in rows.values()})
+        rows[key] = Row(key, name, policy["spec"], dict(sampling or {}))
     return rows[key]
 
 

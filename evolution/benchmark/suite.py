@@ -3,17 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task
 from palaestra.envs.text_env import TextEnv
 from palaestra.evolution.durable import dump_json
 
-__all__ = ["HELD_OUT", "TRAIN", "Course", "Entrant", "Suite", "tasks_of"]
+__all__ = ["ALL", "HELD_OUT", "TRAIN", "Course", "Entrant", "Suite", "refuse_endless", "tasks_of", "usual_sampling"]
 
 HELD_OUT: Final = "held-out"
 TRAIN: Final = "train"
+ALL: Final = "all"
+"""In place of a number of tasks: every one that there is."""
+
+
+def usual_sampling(attempts: int) -> dict[str, Any]:
+    """Return what is meant where no temperature is named: one attempt is greedy, several are not."""
+    return {"temperature": 0.0 if attempts == 1 else 1.0}
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class Course:
         name: For people; unique in the suite.
         spec: The environment with its options.
         comment: For people.
-        tasks: Most tasks, drawn by the first seed.
+        tasks: Most tasks, drawn by the first seed; or `"all"`, in their own order, where they are not made without end.
         ids: These tasks and no others; empty draws them.
         split: `held-out`, or `train` for the tasks that may be learned from.
         attempts: Attempts at each task with each seed.
@@ -53,7 +61,7 @@ class Course:
     name: str
     spec: str
     comment: str = ""
-    tasks: int = 100
+    tasks: int | Literal["all"] = 100
     ids: tuple[str, ...] = ()
     split: str = HELD_OUT
     attempts: int = 1
@@ -68,8 +76,7 @@ class Course:
 
     def sampled(self, entrant: Entrant) -> dict[str, Any]:
         """Return how an entrant is sampled here, by the names of `Sampling`."""
-        usual = {"temperature": 0.0 if self.attempts == 1 else 1.0}
-        return {**usual, **self.sampling, **entrant.sampling}
+        return {**usual_sampling(self.attempts), **self.sampling, **entrant.sampling}
 
 
 @dataclass(frozen=True)
@@ -107,15 +114,33 @@ class Suite:
         return blake2b(dump_json(plain).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
+def refuse_endless(spec: str, env: TextEnv) -> None:
+    """Refuse to take all tasks of a world that makes them without end.
+
+    Raises:
+        UsageError: If it does.
+    """
+    if env.tasks.endless:
+        raise UsageError(
+            f"tasks = {ALL!r} came for {spec}, which makes tasks without end and stopped at {len(env.tasks):,}: "
+            "say how many, such as 500, or name a file of tasks."
+        )
+
+
 def tasks_of(course: Course, env: TextEnv) -> list[Task]:
     """Return the tasks that a course plays in its environment, in order.
 
     Raises:
-        UsageError: If the split holds none, or has no task of one of the ids.
+        UsageError: If the split holds none, or has no task of one of the ids, or all are asked for of an endless world.
     """
     split = env.tasks.split()
     tasks = split.test if course.split == HELD_OUT else split.train
     if course.ids:
         return [tasks.by_id(name) for name in course.ids]
+    if course.tasks == ALL:
+        refuse_endless(course.spec, env)
+        if not tasks:
+            raise UsageError(f"{course.spec} has no task on the side {course.split!r} of its {len(env.tasks)} tasks.")
+        return list(tasks)
     generator = derive_generator(course.seeds[0], "bench", course.split)
     return tasks.draw(generator, min(course.tasks, max(1, len(tasks))))

@@ -5,11 +5,11 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from palaestra.envs.errors import UnknownNameError, UsageError
-from palaestra.evolution.benchmark.suite import HELD_OUT, TRAIN, Course, Entrant, Suite
+from palaestra.evolution.benchmark.suite import ALL, HELD_OUT, TRAIN, Course, Entrant, Suite
 
 __all__ = ["find_suite", "own_suites", "read_suite"]
 
@@ -215,6 +215,14 @@ def _count(value: Any) -> int:
     return int(value)
 
 
+def _tasks(value: Any) -> int | Literal["all"]:
+    if value == ALL:
+        return ALL
+    if not _is_whole(value, 1):
+        raise _Unexpected(value, f"a whole number from 1, or {ALL!r}")
+    return int(value)
+
+
 def _seeds(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or not value or not all(_is_whole(one, 0) for one in value):
         raise _Unexpected(value, "a list of whole numbers from 0, such as [0, 1]")
@@ -270,7 +278,7 @@ def _written(value: bool | float | str) -> str:
 
 
 _READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "tasks": _count,
+    "tasks": _tasks,
     "attempts": _count,
     "split": _split,
     "seeds": _seeds,

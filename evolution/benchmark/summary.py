@@ -16,13 +16,13 @@ from palaestra.evolution.benchmark.estimates import (
     Figure,
     Tally,
     ks_of,
+    majority_figure,
     mean_accuracy,
     pass_figure,
-    share_figure,
 )
 from palaestra.evolution.benchmark.suite import Course
 from palaestra.evolution.evaluation.record import Estimate
-from palaestra.evolution.evaluation.voting import Ballot, elected
+from palaestra.evolution.evaluation.voting import Ballot
 from palaestra.evolution.report.words import whole_share
 
 __all__ = ["MOST_INVALID", "compares_answers", "estimate_json", "summarise_cell"]
@@ -113,8 +113,9 @@ def _figures(course: Course, attempts: Sequence[list[Episode]], answer: Callable
         "pass_at_k": {str(k): _figure_json(figure) for k, figure in passed.items() if figure is not None},
     }
     if answer is not None and course.tries > 1:
-        shares = [elected([_ballot(e, answer) for e in mine]) for mine in present]
-        figures["majority_at_k"] = {str(course.tries): _figure_json(share_figure(shares, _generator("majority")))}
+        ballots = [[_ballot(e, answer) for e in mine] for mine in present]
+        voted = {k: majority_figure(ballots, k, _generator("majority")) for k in ks_of(course.tries)}
+        figures["majority_at_k"] = {str(k): _figure_json(figure) for k, figure in voted.items() if figure is not None}
     return figures
 
 

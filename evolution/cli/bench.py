@@ -1,6 +1,7 @@
 """`palaestra bench`: measure policies in environments on held-out tasks."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from palaestra.envs.errors import UsageError
+from palaestra.envs.text_env import TextEnv
+from palaestra.evolution.benchmark.suite import ALL, refuse_endless
 from palaestra.evolution.cli.configuration import ConfigFile
 from palaestra.evolution.cli.output import check_writable, console_for, hush_libraries, usage_json, usage_lines, write
 from palaestra.evolution.cli.task_files import SkipBadRows, build_each, skipping
@@ -79,7 +82,9 @@ def bench(
     attempts: Annotated[
         int, typer.Option(min=1, help="Sampled attempts a task, for pass@k up to this k; 1 is the greedy one alone.")
     ] = 1,
-    tasks: Annotated[int, typer.Option(min=1, help="Most held-out tasks of each environment.")] = 500,
+    tasks: Annotated[
+        str, typer.Option(metavar="N", help="Most held-out tasks of each environment; `all` takes every one of a file.")
+    ] = "500",
     temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampled attempts.")] = 1.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one reply.")] = 64,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the tasks, and names all randomness.")] = 0,
@@ -152,7 +157,7 @@ def _bench_environments(
     env: list[str],
     policy: list[str],
     attempts: int,
-    tasks: int,
+    tasks: str,
     temperature: float,
     max_tokens: int,
     seed: int,
@@ -161,7 +166,7 @@ def _bench_environments(
 ) -> None:
     """Give a row for each policy and environment."""
     env = skipping(env, skip_bad_rows)
-    build_each(env)
+    most = _most(tasks, dict(zip(env, build_each(env), strict=True)))
     rows: list[Row] = []
     refused: list[str] = []
     broken: list[str] = []
@@ -176,7 +181,7 @@ def _bench_environments(
 
         hush_libraries()
         sampling = Sampling(max_tokens=max_tokens, temperature=temperature)
-        held_out = HeldOut(tasks=tasks, attempts=attempts, sampling=sampling)
+        held_out = HeldOut(tasks=most, attempts=attempts, sampling=sampling)
         for name in policy:
             status.update(f"loading {name}")
             agent = load_agent(name, sampling=sampling, trainable=False, seed=seed)
@@ -201,6 +206,17 @@ def _bench_environments(
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     if refused:
         raise UsageError("Not measured: " + " ".join(refused))
+
+
+def _most(tasks: str, worlds: Mapping[str, TextEnv]) -> int:
+    """Return how many tasks `--tasks` means, at most."""
+    if tasks != ALL:
+        if not tasks.isascii() or not tasks.isdecimal() or int(tasks) < 1:
+            raise UsageError(f"--tasks {tasks} came, expected a whole number from 1, or {ALL}.")
+        return int(tasks)
+    for spec, world in worlds.items():
+        refuse_endless(spec, world)
+    return max(1, *(len(world.tasks) for world in worlds.values()))
 
 
 def _note(reasons: Counter[str], episode: "Episode") -> None:

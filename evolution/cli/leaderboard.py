@@ -19,7 +19,7 @@ def leaderboard(
 ) -> None:
     """Put results of suites on one page: accuracies with intervals, ranks as ranges from paired tests, costs.
 
-    Results stand side by side where world, settings, judge, split and tasks are the same.
+    Results stand side by side where world, settings, judge, split, tasks and the suite's sampling are the same.
     """
     if str(out) == "-":
         raise UsageError("--out - came, expected a file: the page is one HTML file.")

@@ -7,6 +7,7 @@ import typer
 from palaestra.envs import catalogue
 from palaestra.envs.errors import UsageError
 from palaestra.envs.question import FileQuestions
+from palaestra.envs.text_env import TextEnv
 from rich.console import Console
 
 __all__ = ["SkipBadRows", "build_each", "skipping"]
@@ -33,17 +34,19 @@ def skipping(specs: Sequence[str], skip: bool) -> list[str]:
     return [f"{spec}&skip_bad_rows=true" if file else spec for spec, file in zip(specs, reads, strict=True)]
 
 
-def build_each(specs: Sequence[str]) -> None:
+def build_each(specs: Sequence[str]) -> list[TextEnv]:
     """Build each environment once, so that what is wrong is said before the minutes begin; report skipped rows."""
-    console = Console(stderr=True)
+    console, built = Console(stderr=True), list[TextEnv]()
     for spec in specs:
         env = catalogue.make(spec)
+        built.append(env)
         if isinstance(env, FileQuestions) and env.skipped:
             console.print(f"{spec}: skipped {len(env.skipped)} bad rows, kept {len(env.tasks)}", markup=False)
             for error in env.skipped[:_SHOWN]:
                 console.print(f"  {error}", markup=False, highlight=False)
             if len(env.skipped) > _SHOWN:
                 console.print(f"  and {len(env.skipped) - _SHOWN} more")
+    return built
 
 
 def _name(spec: str) -> str:

@@ -10,6 +10,7 @@ from palaestra.agents.matches import Match, Matches
 from palaestra.agents.policy import Sampling
 from palaestra.envs.arena.catalogue import is_arena
 from palaestra.envs.seeding import derive_seed
+from palaestra.envs.verdict import Status
 from palaestra.evolution.evaluation.held_out import HeldOut
 from palaestra.evolution.evaluation.record import Played, Score
 from palaestra.evolution.evaluation.statistics import mean_share
@@ -65,7 +66,8 @@ class Proposing:
                 pass_at_k={},
                 mean_reward=float(np.mean([e.reward for e in proposers])) if proposers else 0.0,
                 statuses=dict(Counter(str(e.verdict.status) for e in proposers)),
-                invalid=0,
+                # Who found no task to solve has not failed; a player or an arena that broke has.
+                invalid=sum(e.verdict.status is Status.INFRASTRUCTURE for e in mine),
                 tokens=sum(episode.tokens for episode in mine),
                 seconds=0.0,
                 measure="share of own tasks solved",

@@ -55,10 +55,14 @@ def course_of_drafts(episode: Episode, rounds: int) -> Course:
 
 
 def course_of_votes(episode: Episode, panels: Panels, world: TextEnv) -> Course:
-    """Return how an episode of a panel went; `world` reads what members answered."""
+    """Return how an episode of a panel went; `world` reads what members answered.
+
+    Where a debate had no room to go on, its last vote stands in the rounds after it.
+    """
     rounds = votes_in(episode.turns, panels)
     answers = [[world.answer(turn.action) for turn in members] for members in rounds]
     right = [_right(members[elect(said)]) for members, said in zip(rounds, answers, strict=True)]
+    right += [right[-1]] * (panels.rounds + 1 - len(right))
     ballots = tuple(Ballot(said, _right(turn)) for said, turn in zip(answers[0], rounds[0], strict=True))
     spent = tuple(len(turn.reply_ids) for turn in rounds[0])
     return Course(episode.fingerprint, tuple(right), _replies(episode), episode.tokens, ballots, spent)

@@ -67,6 +67,18 @@ def test_it_is_saved_whole_and_a_changed_file_is_noticed(tmp_path):
         Context.load(tmp_path / "absent")
 
 
+def test_a_file_that_was_overwritten_in_part_is_said_to_be_no_context(tmp_path):
+    saved = context()
+    for number in range(200):
+        saved.memory.add(Kind.INSIGHT, f"note {number} " * 50)
+    saved.save(tmp_path)
+    file = tmp_path / "memory.sqlite"
+    content = file.read_bytes()
+    file.write_bytes(content[:4096] + b"\x99" * (len(content) - 4096))
+    with pytest.raises(UsageError, match="holds no context"):
+        Context.load(tmp_path)
+
+
 def test_a_draft_is_apart_and_its_digest_follows_its_changes():
     present = context()
     draft = present.draft()

@@ -64,9 +64,21 @@ def test_meaning_is_the_cosine_of_vectors_each_made_once():
         memory.add(Kind.INSIGHT, text)
     assert texts(memory.search("aab", Kind.INSIGHT, 3, by="meaning")) == ["ab", "aaa", "bbb"]
     assert texts(memory.search("b", Kind.INSIGHT, 1, by="meaning")) == ["bbb"]
-    assert sorted(encoder.asked) == ["aaa\n", "aab", "ab\n", "b", "bbb\n"]
+    assert sorted(encoder.asked)[1:] == ["aaa\n", "aab", "ab\n", "b", "bbb\n"], "and once how it is told from others"
     memory.edit(1, "b b")
     assert texts(memory.search("a", Kind.INSIGHT, 1, by="meaning")) == ["ab"], "an edited entry has another vector"
+
+
+def test_no_encoder_reads_the_vectors_of_another(tmp_path):
+    class Last(Letters):
+        def encode(self, sentences):
+            return [[float(text.strip().endswith(letter)) + 1e-3 for letter in "ab"] for text in sentences]
+
+    Last.__name__ = "Letters"
+    for encoder, found in ((Letters(), "aab"), (Last(), "bba"), (Letters(), "aab")):
+        with Memory(tmp_path / "m.sqlite", encoder=encoder) as memory:
+            memory.add(Kind.INSIGHT, "aab"), memory.add(Kind.INSIGHT, "bba")
+            assert texts(memory.search("aaaa", Kind.INSIGHT, 1, by="meaning")) == [found]
 
 
 def test_what_is_no_encoder_is_said():
@@ -157,7 +169,30 @@ def test_jsonl_goes_out_and_comes_back(tmp_path):
     assert other.entries()[0].votes == 2
 
 
-@pytest.mark.parametrize("line", ['{"kind": "insight"}', '{"kind": "dream", "text": "a"}', "[1]", "{", '"a"'])
+@pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "\r", "\ud800"])
+def test_texts_with_signs_that_end_a_line_come_back(tmp_path, sign):
+    memory, other = Memory(), Memory()
+    memory.add(Kind.INSIGHT, f"one{sign}two")
+    export_entries(memory, tmp_path / "m.jsonl")
+    assert import_entries(other, tmp_path / "m.jsonl") == 1
+    assert other.digest == memory.digest
+
+
+def test_what_no_file_can_hold_is_mended_on_the_way_in_too(tmp_path):
+    (tmp_path / "m.jsonl").write_text(json.dumps({"kind": "insight", "text": "half \ud800 of it"}) + "\n")
+    memory = Memory()
+    import_entries(memory, tmp_path / "m.jsonl")
+    assert texts(memory.entries()) == ["half ? of it"]
+
+
+WRONG = (
+    *('{"kind": "insight"}', '{"kind": "dream", "text": "a"}', "[1]", "{", '"a"', '{"kind": "insight", "text": " "}'),
+    *('{"kind": "skill", "text": "a", "data": 5}', '{"kind": "skill", "text": "a", "votes": 0}'),
+    *('{"kind": "skill", "text": "a", "provenance": {"step": "x"}}',),
+)
+
+
+@pytest.mark.parametrize("line", WRONG)
 def test_a_line_that_is_no_entry_is_named_and_nothing_is_taken(tmp_path, line):
     good = json.dumps({"kind": "insight", "text": "a"})
     (tmp_path / "m.jsonl").write_text(f"{good}\n{line}\n")

@@ -71,6 +71,21 @@ def test_in_a_debate_each_member_sees_what_the_others_answered():
     assert episode.turns[-1].action == "4"
 
 
+def test_a_debate_that_has_no_room_to_go_on_ends_with_the_votes_there_are():
+    panels = Panels(members=3, rounds=2)
+    policy = Speaking("4", "5" + " 5" * 100, "it is 4", "5", "5", "5", "5")
+    policy.context_limit = 250
+    env = Arithmetic(tasks=TaskSet([SUM]))
+    agent = panels.agent(LanguageAgent(policy, parser=lambda text: text.split()[-1]))
+    episode = play(env, agent, SUM, seed=3)
+    # The first has answered again when the second, who said much, finds no room.
+    assert [turn.action for turn in episode.turns] == ["4", "5", "4", "5", "4"]
+    assert (episode.correct, episode.truncated, len(policy.replies)) == (True, False, 3)
+    assert [[turn.action for turn in members] for members in votes_in(episode.turns, panels)] == [["4", "5", "4"]]
+    policy.context_limit = 10
+    assert not play(env, agent, SUM, seed=3).valid
+
+
 def test_each_turn_holds_the_whole_context_of_its_member():
     episode, policy = lived(Panels(members=2, rounds=2), *"123456")
     sampled = episode.turns[:-1]

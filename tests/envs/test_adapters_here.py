@@ -3,6 +3,8 @@
 import random
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pyspiel
@@ -11,6 +13,7 @@ from palaestra.envs import catalogue
 from palaestra.envs.adapters.chance import Chance
 from palaestra.envs.adapters.expressions import unsafe
 from palaestra.envs.adapters.foreign import Answer, ForeignWorld, seeds
+from palaestra.envs.adapters.openenv import _action_fields
 from palaestra.envs.adapters.prefixes import ADAPTERS
 from palaestra.envs.arena.catalogue import is_arena, make_arena, rules_of
 from palaestra.envs.arena.rules import CHANCE, OVER
@@ -228,7 +231,7 @@ def test_the_process_wide_generators_are_lent_and_given_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["3*x**2 + 2*x - 1", "sin(2*x)/2", "(3 + 5)*12/4", "-7", "0.375", "exp(-x) + C", "3/8"]
+    "text", ["3*x**2 + 2*x - 1", "sin(2*x)/2", "(3 + 5)*12/4", "-7", "0.375", "exp(-x) + C", "3/8", "gamma*x"]
 )
 def test_formulas_are_safe(text: str) -> None:
     assert unsafe(text) == ""
@@ -248,6 +251,8 @@ def test_formulas_are_safe(text: str) -> None:
         "eval(x)",
         "open(x)",
         "factorial(9)",
+        "gamma(99999999)",
+        "2*beta(3) + gamma(3)",
         "[x for x in y]",
         "lambda: 0",
         "f(x)(y)",
@@ -356,3 +361,24 @@ def test_matches_record_outside_games() -> None:
     assert all(record.valid for record in records)
     assert records[0].moves == records[1].moves
     assert sum(records[0].returns) == 0.0
+
+
+@pytest.mark.parametrize("said", [b"[1]", b'{"action": [1]}', b'{"action": null}', b"{}", b"no json"])
+def test_what_is_no_openenv_server_is_said(said: bytes) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Other)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        with pytest.raises(UsageError, match="No OpenEnv server answers"):
+            _action_fields(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -48,7 +48,7 @@ def test_no_scorer_of_reasoning_gym_is_fooled_hung_or_run_by_a_reply():
 
     for name in sorted(set(DATASETS) - NOT_BY_NAME):
         env = make(f"reasoning-gym:{name}?size=1")
-        for action in (*HOSTILE_ACTIONS, "9**9**9**9", "factorial(10**7)"):
+        for action in (*HOSTILE_ACTIONS, "9**9**9**9", "factorial(10**7)", "gamma(99999999)"):
             env.reset(seed=0, options={"task": env.tasks[0]})
             began = time.monotonic()
             _, reward, over, _, info = env.step(action)

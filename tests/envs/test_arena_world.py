@@ -44,6 +44,12 @@ def test_the_others_play_on_at_random_when_the_agent_leaves_the_game_as_it_was(w
     )
 
 
+def test_what_a_seat_is_told_is_text_that_a_record_takes(world: ArenaWorld) -> None:
+    for seed in range(20):
+        episode = play(world, RandomAgent(), seed=seed)
+        assert {type(turn.observation) for turn in episode.turns} == {str}
+
+
 def test_rubbish_loses(world: ArenaWorld) -> None:
     episode = play(world, ConstantAgent("fold"), world.tasks[0], seed=0)
     assert (episode.reward, episode.verdict.status) == (-2.0, Status.ILLEGAL)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from palaestra.agents.alphabet import build_tokenizer, encode_dialogue
@@ -253,6 +254,22 @@ def test_sites_of_ones_own_are_read_from_files(tmp_path):
             make(f"crawl?path={tmp_path}")
     with pytest.raises(UsageError, match="holds no site"):
         make(f"crawl?path={tmp_path / 'mine' / 'none'}")
+
+
+def test_a_site_of_ones_own_is_the_same_task_wherever_it_lies(tmp_path):
+    for place in ("here", "there"):
+        save_site(build_site("labels", 5, 2), tmp_path / place / "mine")
+    (here,), (there,) = (make(f"crawl?path={tmp_path / place}").tasks for place in ("here", "there"))
+    assert here.fingerprint == there.fingerprint
+    save_site(replace(build_site("labels", 5, 2), field="Weight of the book"), tmp_path / "there" / "mine")
+    (changed,) = make(f"crawl?path={tmp_path / 'there'}").tasks
+    assert changed.fingerprint != here.fingerprint
+    page = tmp_path / "there" / "mine" / "unseen-0.html"
+    page.write_text(page.read_text() + "<p>more</p>")
+    env = make(f"crawl?path={tmp_path / 'there'}")
+    assert play(env, OracleAgent(), seed=1).correct
+    with pytest.raises(UsageError, match="other pages than the task"):
+        env.reset(options={"task": changed})
 
 
 def test_sites_that_are_made_up_lie_in_files_that_go_again():

@@ -1,6 +1,7 @@
 """Our environments in TRL's own `GRPOTrainer`: its steps, its loss, our episodes."""
 
 import copy
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,6 +106,26 @@ def test_trl_trains_on_the_ids_that_were_sampled(tmp_path):
                 np.array(returned["logprobs"][number])[mask], np.concatenate([t.logprobs for t in episode.turns])
             )
             assert returned["episode_reward"][number] == episode.reward
+
+
+def test_processes_that_share_a_group_draw_apart():
+    tokenizer = build_tokenizer(512)
+    model = beginner(tokenizer)
+    args = SimpleNamespace(max_completion_length=4, temperature=1.0, top_k=0, top_p=1.0)
+    seeds, prompts = set(), list(tasks_for_trl(SPEC, 1)["prompt"]) * 4
+    for process in range(2):
+        accelerator = SimpleNamespace(unwrap_model=lambda model: model, process_index=process)
+        trainer = SimpleNamespace(
+            model=model,
+            processing_class=tokenizer,
+            args=args,
+            accelerator=accelerator,
+            state=SimpleNamespace(global_step=0),
+        )
+        rollout = TrlRollout(SPEC, 3)
+        rollout(prompts, trainer)
+        seeds |= {episode.seed for episode in rollout.episodes}
+    assert len(seeds) == 8
 
 
 def test_rewards_move_the_weights(tmp_path):
@@ -224,6 +245,17 @@ def test_a_failure_is_never_a_reward_of_trls():
     world.reset()
     world.act("right")
     assert world.get_reward() == 1.0
+
+    class Closed(FailingWorld):
+        def begin(self, task):
+            raise OSError("it cannot begin")
+
+    world = TrlEnvironment(Closed(), 0)
+    assert world.reset() == "The world failed."
+    assert world.act("right") == "The episode is over."
+    assert world.get_reward() is None
+    with pytest.raises(UsageError, match="has no task"):
+        world.reset(task="of another world")
 
 
 CALL = '<tool_call>\n{"name": "act", "arguments": {"action": "2"}}\n</tool_call>'

@@ -160,6 +160,13 @@ def test_majorities_are_of_answers_not_of_verdicts() -> None:
     # Two wrong answers alike outvote the right one; two that differ tie with it.
     assert cell([[R, W, W]], [["1", "7", "7"]])["majority_at_k"]["3"]["value"] == 0.0
     assert cell([[R, W, W]], [["1", "7", "8"]])["majority_at_k"]["3"]["value"] == pytest.approx(1 / 3)
+    # Every k that pass@k has: one attempt each; two, three times; the first four; all five and six.
+    found = cell([[R, W, W, W, R, R], [R] * 6], [["1", "7", "7", "7", "1", "1"], ["1"] * 6])["majority_at_k"]
+    assert {k: one["value"] for k, one in found.items()} == {"1": 0.75, "2": 0.75, "4": 0.5, "6": 0.75}
+    assert list(found) == ["1", "2", "4", "6"]
+    # Of a task that lacks attempts no greater vote is known.
+    broken = cell([[R] * 4] * 20 + [[R, R, R, B]], [["1"] * 4] * 21)["majority_at_k"]
+    assert {k: one["tasks"] for k, one in broken.items()} == {"1": 21, "2": 21, "4": 20}
     assert compares_answers(ARITHMETIC)
     assert not compares_answers(catalogue.make("countdown"))
     assert not compares_answers(catalogue.make("GuessNumber"))

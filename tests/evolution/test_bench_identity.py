@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from palaestra.agents.memory.context import Context
 from palaestra.agents.scripted import ConstantAgent, RandomAgent
+from palaestra.agents.specs import load_agent
 from palaestra.envs import catalogue
 from palaestra.envs.math.arithmetic import Arithmetic
 from palaestra.envs.math.environment import Math
+from palaestra.envs.reading.crawl.site import Page, Site, save_site
 from palaestra.envs.task import Task
 from palaestra.evolution.benchmark import code_version as versions
 from palaestra.evolution.benchmark.cache import Cache, Cost
@@ -42,6 +45,28 @@ def test_a_checkpoint_is_known_by_its_files(tmp_path: Path) -> None:
     assert key(f"local:{one}") != key(f"local:{other}")
 
 
+def told_run(place: Path, policy: str, instructions: str) -> str:
+    """Make what a run in context leaves: whom it began with, and what that is told."""
+    folder = place / "checkpoints" / "step-000001"
+    folder.mkdir(parents=True)
+    Context(instructions).save(folder)
+    (place / "run.json").write_text(json.dumps({"config": {"policy": policy, "seed": 0}}))
+    return f"run:{place}"
+
+
+def test_a_run_in_context_is_who_is_told_and_what(tmp_path: Path) -> None:
+    def told(spec: str) -> str:
+        return key_of(policy_identity(spec, load_agent(spec)))
+
+    a = told_run(tmp_path / "a", "scripted:random", "Be brief.")
+    b = told_run(tmp_path / "b", "scripted:random", "Think first.")
+    c = told_run(tmp_path / "c", "scripted:oracle", "Be brief.")
+    again = told_run(tmp_path / "again", "scripted:random", "Be brief.")
+    later = told_run(tmp_path / "later", b, "Be brief.")
+    assert told(a) == told(again) == told(later)
+    assert len({told(a), told(b), told(c)}) == 3
+
+
 def test_adapters_are_known_with_their_base(tmp_path: Path) -> None:
     made = []
     for name, weights in (("a", b"1"), ("b", b"1"), ("c", b"2")):
@@ -66,7 +91,9 @@ def test_scripted_agents_are_their_words_and_their_code() -> None:
     assert one["code"]["class"] == "palaestra.agents.scripted:ConstantAgent"
 
 
-def test_a_world_is_its_id_its_settings_and_what_its_files_hold(tmp_path: Path) -> None:
+def test_a_world_is_its_id_its_settings_and_what_its_files_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def of(spec: str) -> str:
         return key_of(world_identity(spec, catalogue.make(spec)))
 
@@ -77,6 +104,20 @@ def test_a_world_is_its_id_its_settings_and_what_its_files_hold(tmp_path: Path) 
         (tmp_path / f"{name}.jsonl").write_text(row * (2 if name == "c" else 1))
     a, b, c = (of(f"Question?path={tmp_path / name}.jsonl") for name in "abc")
     assert a == b != c
+    monkeypatch.chdir(tmp_path)
+    found = set()
+    for price in ("1 €", "2 €"):
+        save_site(Site("s", "price", (Page("<p>1</p>", ("1",)),), (Page(f"<p>{price}</p>", (price,)),)), tmp_path / "s")
+        found.add(of("crawl?path=s"))
+    assert len(found) == 2, "a folder without a slash in its name"
+
+
+def test_a_world_that_a_file_defines_is_known_by_the_file(tmp_path: Path) -> None:
+    def of(text: str) -> str:
+        (tmp_path / "task.py").write_text(text)
+        return key_of(world_identity(f"inspect:{tmp_path}/task.py@sums", catalogue.make("arithmetic")))
+
+    assert of("one") == of("one") != of("two")
 
 
 def test_a_task_is_all_but_its_name() -> None:

@@ -1,6 +1,7 @@
 """Whether a run learned from what a suite asks."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,18 +40,22 @@ PLACES = ("Ghent", "Bruges", "Ypres", "Namur", "Mons", "Liege")
 
 def trained(folder: Path, tasks: list[Task], *, learned: bool = True) -> Path:
     """A run that acquired episodes of some tasks, and learned from them."""
+    episodes = lived(tasks)
+    with Run.create(folder, {}) as run:
+        run.experience.write("step-000001", episodes, {})
+        if learned:
+            run.record_lineage(1, {"learned_from": [episode.id for episode in episodes]})
+    return folder
+
+
+def lived(tasks: list[Task]) -> list[Episode]:
     verdict = Verdict(1.0, Status.CORRECT)
-    lived = [
+    return [
         Episode(
             f"e{n}", "q", t.id, t.fingerprint, "g", 0, 0, "p", (Turn(t.prompt, "I say 3", "3", 1.0, verdict),), verdict
         )
         for n, t in enumerate(tasks)
     ]
-    with Run.create(folder, {}) as run:
-        run.experience.write("step-000001", lived, {})
-        if learned:
-            run.record_lineage(1, {"learned_from": [episode.id for episode in lived]})
-    return folder
 
 
 def found(suite, run: Path) -> dict[str, int]:
@@ -102,6 +107,16 @@ def test_what_was_played_and_not_learned_from_does_not_count(suite, tmp_path: Pa
 
     with pytest.raises(RunError, match="has learned from nothing yet"):
         look(suite, [trained(tmp_path / "run", [Task("x", sum_of("Mons", 14, 15), 88)], learned=False)])
+
+
+def test_what_a_context_was_chosen_by_counts_too(suite, tmp_path: Path) -> None:
+    (tried,) = lived([Task("t", sum_of("Ypres", 12, 13), 0)])
+    with Run.create(tmp_path / "run", {}) as run:
+        run.studies.write("step-000001.0", [tried], {})
+        run.studies.write("step-000009.0", [replace(tried, id="e9")], {})  # of a step that was cut back
+        run.record_lineage(1, {"learned_from": [], "context": {"studies": ["step-000001.0"]}})
+    assert found(suite, tmp_path / "run")["text"] == 1
+    assert look(suite, [tmp_path / "run"]).episodes == 1
 
 
 @pytest.mark.parametrize("overlaps", [True, False])

@@ -1,5 +1,6 @@
 """Suites as files: what they mean, and what is said of mistakes in them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,38 @@ def test_tasks_are_those_of_the_split_or_those_that_are_named() -> None:
     with pytest.raises(UsageError, match="has no task"):
         tasks_of(Course("a", "arithmetic", ids=(trained[0].id,)), env)
     assert Entrant("a", "b").sampling == {}
+
+
+def test_all_tasks_are_taken_of_what_has_an_end(tmp_path: Path) -> None:
+    (tmp_path / "f.jsonl").write_text("".join(f'{{"prompt": "{n} + 1", "answer": {n + 1}}}\n' for n in range(300)))
+    spec = f"Question?path={tmp_path / 'f.jsonl'}"
+    suite = read(tmp_path, f'tasks = "all"\n[[environments]]\nspec = "{spec}"\n[[environments]]\nspec = "arithmetic"')
+    whole, endless = suite.courses
+    world = catalogue.make(spec)
+    assert tasks_of(whole, world) == list(world.tasks.split().test)
+    assert tasks_of(replace(whole, split="train"), world) == list(world.tasks.split().train)
+    with pytest.raises(UsageError, match=r"all.*arithmetic, which makes tasks without end and stopped at 10,000"):
+        tasks_of(endless, catalogue.make("arithmetic?operands=3"))
+    (tmp_path / "g.jsonl").write_text('{"prompt": "1 + 1", "answer": 2}\n')
+    one = catalogue.make(f"Question?path={tmp_path / 'g.jsonl'}")
+    empty = "train" if one.tasks[0].held_out(0.1) else "held-out"
+    with pytest.raises(UsageError, match=f"no task on the side '{empty}'"):
+        tasks_of(replace(whole, split=empty), one)
+
+
+@pytest.mark.parametrize(
+    ("spec", "endless"),
+    [
+        ("arithmetic?digits=1", False),
+        ("arithmetic?digits=2&size=100", True),
+        ("arithmetic?digits=6", True),
+        ("GuessNumber", False),
+        ("countdown?size=50", True),
+        ("verify?size=50", True),
+        ("FrozenLake-v1", True),
+        ("graph?size=20", True),
+    ],
+)
+def test_what_has_an_end_is_known(spec: str, endless: bool) -> None:
+    tasks = catalogue.make(spec).tasks
+    assert tasks.endless is tasks.split().test.endless is tasks[:3].endless is endless

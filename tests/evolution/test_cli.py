@@ -291,6 +291,16 @@ def test_bad_rows_are_named_or_skipped_and_counted(tmp_path: Path, capfd: pytest
     )
 
 
+def test_all_tasks_are_those_of_a_file_and_of_no_generator(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "tasks.jsonl"
+    file.write_text("".join(f'{{"prompt": "{n} + 1 = ?", "answer": {n + 1}}}\n' for n in range(6_000)))
+    (row,) = bench(capfd, f"Question?path={file}", "--policy", "scripted:oracle", "--tasks", "all")
+    assert 500 < row["tasks"] < 700
+    command = ("bench", "arithmetic?digits=6", "--policy", "scripted:oracle", "--tasks")
+    assert "makes tasks without end and stopped at 10,000: say how many" in fails(capfd, 2, *command, "all")
+    assert "--tasks 0 came, expected a whole number from 1, or all" in fails(capfd, 2, *command, "0")
+
+
 def test_who_cannot_play_costs_the_others_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     out_file = tmp_path / "out.json"
     words = ("CartPole", "arithmetic", "--policy", "scripted:oracle", "--tasks", "5", "--json", out_file)

@@ -244,6 +244,13 @@ def test_votes_are_counted_round_by_round():
     assert figures_of([course])["majority@3"] == pytest.approx(1 / 3)
 
 
+def test_a_debate_without_room_keeps_its_last_vote():
+    said = [turn("3", WRONG), turn("4", RIGHT), turn("4", RIGHT), turn("5", WRONG), turn("5", WRONG)]
+    course = course_of_votes(episode(*said, turn("4", RIGHT, 0)), Panels(3, 2), make("arithmetic"))
+    assert course.right == (True, True, True)
+    assert len(course.ballots) == 3
+
+
 def test_a_vote_at_equal_tokens_hears_as_many_as_fit_in():
     said = [turn("4", RIGHT, 5), turn("3", WRONG, 5), turn("3", WRONG, 5)]
     course = course_of_votes(episode(*said, turn("3", WRONG, 0)), Panels(3, 0), make("arithmetic"))

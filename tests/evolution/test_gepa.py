@@ -51,6 +51,8 @@ def test_the_front_holds_who_is_best_somewhere_and_not_outdone_everywhere():
     assert drawn.count(1) / 400 == pytest.approx(3 / 5, abs=0.08)
     # What did not count is no best score, and no reason to be outdone.
     assert pool(((None, 1), ()), ((0, None), (0,))).wins() == {0: 1, 1: 1}
+    assert pool(((1, None), ()), ((1, 0), (0,))).wins() == {0: 1, 1: 2}
+    assert pool(((0, None), ()), ((1, 1), (0,))).wins() == {1: 2}
     assert pool(((None, None), ())).sample(np.random.default_rng(0)) == 0
     assert pool(((0, 1), ()), ((1, 0), (0,)), ((1, 1), (0,))).best.instructions == "2"
     assert pool(((None, 1), ())).best.mean == 1.0

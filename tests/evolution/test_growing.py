@@ -10,7 +10,7 @@ from killed_runs import evolve, facts, killed_after
 from palaestra.agents.agent import Acting, Move
 from palaestra.agents.nursery import Plan, born
 from palaestra.agents.rollout import Rollout
-from palaestra.envs.errors import UnknownNameError, UsageError
+from palaestra.envs.errors import InfrastructureError, UnknownNameError, UsageError
 from palaestra.envs.math.arithmetic import Difficulty, arithmetic_tasks
 from palaestra.envs.sources import load_tasks
 from palaestra.envs.task import HELD_OUT_SHARE, Task
@@ -228,6 +228,38 @@ def test_what_cannot_be_grown_is_refused() -> None:
     with pytest.raises(UsageError, match=r"must be at least acquire\.written"):
         grow(written=13).require(ENV)
     grow().require("synthesis")
+
+
+def test_what_could_not_be_read_back_for_no_fault_of_its_own_is_invalid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = yard(tmp_path, [written(FREE[0]), written(FREE[1])])
+    world = place.rollout.env(ENV)
+    read = world.read_task  # type: ignore[attr-defined]
+
+    def broken(text: str) -> Task:
+        if text == written(FREE[0]):
+            raise InfrastructureError("the sandbox is away")
+        return read(text)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(world, "read_task", broken)
+    wrote = [e for e in grow(written=2)(place, ENV, 1) if is_writing(e)]
+    assert [e.valid for e in wrote] == [False, True]
+    assert "the sandbox is away" in wrote[0].verdict.detail
+    assert [e.task.prompt for e in read_pool(tmp_path, 1) if not e.is_seed] == [FREE[1].prompt]
+
+
+def test_a_pool_of_another_run_and_a_new_one_are_told_apart(tmp_path: Path) -> None:
+    file = tmp_path / "step-000003.jsonl"
+    write_pool(
+        tmp_path, 3, [replace(entry(written(FREE[0]), "written/s1/0"), task=replace(FREE[0], id="written/s1/0"))]
+    )
+    pool_path(tmp_path, 3).rename(file)
+    grow(seeds=str(file), count=0, written=1, groups=2)(yard(tmp_path, [written(FREE[1])], (FREE[1].prompt,)), ENV, 1)
+    pool = read_pool(tmp_path, 1)
+    assert [e.task.prompt for e in pool] == [FREE[0].prompt, FREE[1].prompt]
+    assert len({e.task.id for e in pool}) == 2
+    assert [e.measure.solved for e in pool if e.measure] == [1.0, 0.0], "each has what was found of it"
 
 
 def test_figures_of_a_pool(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from palaestra.evolution.recipes import find_recipe
 from palaestra.evolution.recipes.own import own_recipe
 from palaestra.evolution.run import Run
 from palaestra.evolution.spending import added_up
+from palaestra.evolution.updating.in_context.learner import _Compared
 from palaestra.evolution.updating.in_context.update import InContext, Validation
 from palaestra.evolution.view import Silent
 from palaestra.evolution.yard import Yard
@@ -316,3 +317,10 @@ def test_the_pages_examples_run(spec, tmp_path, monkeypatch, capsys):
     recipe = own_recipe(method, "told.py")
     recipe = replace(recipe, acquire=SampleGroups(groups=4, attempts=1), steps=1)
     assert begin(recipe, spec, tmp_path / "run").used == 4
+
+
+def test_few_tasks_are_no_proof_that_a_context_is_worse():
+    assert not _Compared(3, 1.0, 1 / 3, 1 / 3).surely_worse, "two of three tasks lost may be chance"
+    assert _Compared(30, 1.0, 1 / 3, 0.1).surely_worse
+    assert not _Compared(1, 1.0, 0.0, float("inf")).surely_worse
+    assert not _Compared(0, 0.0, 0.0, 0.0).surely_worse

@@ -38,6 +38,12 @@ def test_operations_are_read_line_by_line():
     ]
 
 
+def test_words_that_begin_like_an_operation_are_none():
+    assert read_operations("Address the carry first\nAdditional notes: none\nEdited 1: x\nUpvotes 2") == []
+    assert read_operations("ADD1: x") == [Operation("ADD", 0, "1: x")]
+    assert read_operations("EDIT2: x\nUPVOTE3") == [Operation("EDIT", 2, "x"), Operation("UPVOTE", 3, "")]
+
+
 def test_insights_come_with_two_votes_and_go_without_any():
     memory = Memory()
     for text in ("a", "b", "c"):
@@ -89,6 +95,26 @@ def test_lessons_of_a_task_lead_through_its_trials(most, solved, tmp_path):
         assert story.lessons == tuple("abc"[: min(number + 1, most - 1)])
         assert len(story.episodes) == len(story.lessons) + 1
     assert Trials(most)(Context(), [story.episodes[-1] for story in stories if story.solved], work) == []
+
+
+def test_each_trial_has_chances_of_its_own_however_few_lessons_are_told(tmp_path):
+    drawn = (Task(f"{i}", f"q{i}", "a b c d e f") for i in range(9))
+    tasks = TaskSet([next(task for task in drawn if not task.held_out(HELD_OUT_SHARE))])
+    work = study("x", QuestionEnv(tasks, stepwise), Says(guessed), tmp_path)
+    first = work.yard.rollout.play([Assignment(task.id, "x", task, 0) for task in tasks])
+    (story,) = Trials(most=6, buffer=1)(Context(), first, work)
+    assert len({episode.seed for episode in story.episodes}) == len(story.episodes) == 6
+
+
+def test_successes_with_one_answer_are_remembered_each_with_its_task(tmp_path):
+    world = make("arithmetic?size=50")
+    tasks = [task for task in world.tasks if not task.held_out(HELD_OUT_SHARE)][:2]
+    episodes = [right(world, task, "7", number) for number, task in enumerate(tasks)]
+    draft = Expel()(Context(), episodes, study("arithmetic", world, ConstantAgent("x"), tmp_path))
+    lived = draft.memory.entries(Kind.EPISODE)
+    assert [(entry.text, entry.provenance.episode) for entry in lived] == [
+        (f"{task.prompt}\n7", f"e{number}") for number, task in enumerate(tasks)
+    ]
 
 
 def test_what_was_said_in_several_turns_is_told_in_order():

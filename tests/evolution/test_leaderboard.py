@@ -71,6 +71,39 @@ def test_only_the_same_tasks_and_judges_stand_side_by_side(tmp_path: Path) -> No
     assert [c.name for c in board_of([one, judged, asked]).columns] == ["a", "a #2", "a #3"]
 
 
+def sampled(folder: Path, who: dict[str, dict[str, Any]], course: dict[str, Any], attempts: int = 1):
+    """A result of one weights under several names, each sampled in a way of its own."""
+    made = result(folder, [env("a")], [cell(name, "a", 20) for name in who])
+    made.about["suite"] |= {
+        "entrants": [{"name": name, "sampling": sampling} for name, sampling in who.items()],
+        "courses": [{"name": "a", "attempts": attempts, "sampling": course}],
+    }
+    for one in made.about["policies"]:
+        one["identity"] = {"kind": "local", "weights": "w"}
+    return made
+
+
+def test_one_policy_that_is_sampled_in_two_ways_is_two(tmp_path: Path) -> None:
+    ways = {"plain": {}, "hot": {"temperature": 1.5}, "again": {"temperature": 1.5}}
+    board = board_of([sampled(tmp_path / "one", ways, {})])
+    assert [(row.name, dict(row.sampling)) for row in board.rows] == [("hot", {"temperature": 1.5}), ("plain", {})]
+    assert "temperature 1.5" in render_board(board)
+
+
+def test_courses_that_ask_for_other_sampling_are_other_columns(tmp_path: Path) -> None:
+    results = [
+        sampled(tmp_path / "greedy", {"x": {}}, {}),
+        sampled(tmp_path / "several", {"x": {}}, {}, attempts=4),
+        sampled(tmp_path / "said", {"x": {}}, {"temperature": 1.0}),
+        sampled(tmp_path / "short", {"x": {}}, {"max_tokens": 8}),
+    ]
+    board = board_of(results)
+    assert [dict(column.about["sampling"]) for column in board.columns] == [
+        {"temperature": 0.0}, {"temperature": 1.0}, {"temperature": 0.0, "max_tokens": 8},
+    ]  # fmt: skip
+    assert (len(board.rows), board.superseded) == (1, 1)
+
+
 def test_the_newest_figure_of_a_policy_counts(tmp_path: Path) -> None:
     old = result(tmp_path / "old", [env("a")], [cell("x", "a", 10)], "2026-01-01")
     new = result(tmp_path / "new", [env("a")], [cell("x", "a", 30)], "2026-01-02")

@@ -16,7 +16,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.math.arithmetic import Difficulty, arithmetic_tasks
 from palaestra.envs.seeding import derive_seed
 from palaestra.envs.task import HELD_OUT_SHARE, held_out
-from palaestra.envs.verdict import Status
+from palaestra.envs.verdict import Status, Verdict
 from palaestra.evolution.evaluation.proposing import Proposing, _figures
 from palaestra.evolution.evolve import evolve
 from palaestra.evolution.objective import Objective
@@ -222,3 +222,7 @@ def test_what_the_arena_shows_of_a_policy() -> None:
     (score,) = Proposing().scores(ARENA, episodes, figures)
     assert score.accuracy.value == pytest.approx(np.mean([0, 0.5, 1]))
     assert score.tasks == 3
+    # Who had no task to solve did not fail; what broke is counted, though it is in no figure.
+    assert score.invalid == 0
+    broken = [*episodes[:-1], replace(episodes[-1], verdict=Verdict(0.0, Status.INFRASTRUCTURE, "away"))]
+    assert Proposing().scores(ARENA, broken, figures)[0].invalid == 1

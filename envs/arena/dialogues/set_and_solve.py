@@ -56,7 +56,8 @@ class SetAndSolve(QuestionEnv):
             sums = arithmetic_tasks(Difficulty(digits, 2, "+"), size=size, seed=seed)
             self._sums = Arithmetic(tasks=sums)
             name = f"set-and-solve({sums.name})"
-            tasks = TaskSet(_mixed(sums, digits, asked, easy, derive_generator(seed, "tasks", name)), name)
+            mixed = _mixed(sums, digits, asked, easy, derive_generator(seed, "tasks", name))
+            tasks = TaskSet(mixed, name, endless=sums.endless)
         else:
             self._sums = Arithmetic(tasks=tasks)
         super().__init__(tasks, self.judge_reply, render_mode=render_mode)

@@ -112,7 +112,7 @@ class Crawl(TextEnv):
 
     def begin(self, task: Task) -> str:
         """Show the first page."""
-        self._site = shared_shelf().site(task.reference)
+        self._site = shared_shelf().of(task)
         self._number, self._over = -1, False
         self._candidates: tuple[_Candidate, ...] = ()
         return task.prompt + self._turned()
@@ -203,7 +203,7 @@ class Crawl(TextEnv):
 
     def solution(self, task: Task) -> tuple[str, ...] | None:
         """Return what names each page's values and gives a program that is known, for sites that were made up."""
-        site = shared_shelf().site(task.reference)
+        site = shared_shelf().of(task)
         if not site.program:
             return None
         program = [f"xpath: {xpath}" for xpath in site.program]
@@ -222,7 +222,7 @@ class Crawl(TextEnv):
         about = task.metadata
         if about.get("level") != 1 or about.get("template") not in LABELLED[1:] or self.tries * self.seeds > 1:
             return None
-        several = shared_shelf().site(task.reference).program[-1].endswith("/a")
+        several = shared_shelf().of(task).program[-1].endswith("/a")
         label = task.prompt.partition(_ASK.partition("{}")[0])[2].partition(" of the ")[0]
         return (f"xpath: {program_beside(LABELLED[0], label, several=several)}",)
 
@@ -286,6 +286,8 @@ def _of_files(path: Path) -> TaskSet:
     tasks = []
     for folder in folders(path):
         site = load_site(folder)
-        reference = {"format": FORMAT, "folder": str(folder.resolve())}
-        tasks.append(Task(f"{path.name}/{folder.name}", f"Site {site.name}. {_ASK.format(site.field)}", reference))
+        # Whether it is held out must not depend on where it lies.
+        reference, about = {"format": FORMAT, "content": site.digest}, {"folder": str(folder.resolve())}
+        prompt = f"Site {site.name}. {_ASK.format(site.field)}"
+        tasks.append(Task(f"{path.name}/{folder.name}", prompt, reference, about))
     return TaskSet(tasks, path.name)

@@ -133,7 +133,7 @@ class CrawlJudge:
     def __call__(self, task: Task, reply: str) -> Verdict:
         """Judge a reply; the reference names a site (`palaestra.envs.reading.crawl.shelf`)."""
         try:
-            site = shared_shelf().site(task.reference)
+            site = shared_shelf().of(task)
         except UsageError as error:
             return Verdict(0.0, Status.BROKEN_TASK, str(error))
         program = read_reply(reply).program

@@ -12,7 +12,7 @@ from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.reading.crawl.generator import LEVELS, build_site
 from palaestra.envs.reading.crawl.site import CARD, Site, load_site, save_site
 from palaestra.envs.reading.crawl.templates import TEMPLATES
-from palaestra.envs.task import Json
+from palaestra.envs.task import Json, Task
 
 __all__ = ["FORMAT", "Shelf", "folders", "made_up", "shared_shelf"]
 
@@ -54,6 +54,24 @@ class Shelf:
         self._lock = threading.Lock()
         self._read: OrderedDict[str, Site] = OrderedDict()
         self._folder: Path | None = None
+
+    def of(self, task: Task) -> Site:
+        """Return the site of a task; what it holds is in the reference, and where it lies in the metadata.
+
+        Raises:
+            UsageError: If it is none, its files cannot be read, or they hold something else now.
+        """
+        folder, given = task.metadata.get("folder"), task.reference
+        if not isinstance(folder, str) or not isinstance(given, Mapping) or "content" not in given:
+            return self.site(given)
+        site = self.site({"folder": folder})
+        if site.digest != given["content"]:
+            with self._lock:
+                self._read.pop(folder, None)
+            site = self.site({"folder": folder})
+        if site.digest != given["content"]:
+            raise UsageError(f"{folder} holds other pages than the task {task.id!r} was made of. Restore them.")
+        return site
 
     def site(self, reference: Json) -> Site:
         """Return the site of a reference.

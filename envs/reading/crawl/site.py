@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,13 @@ class Site:
     shown: tuple[Page, ...]
     unseen: tuple[Page, ...]
     program: tuple[str, ...] = ()
+
+    @cached_property
+    def digest(self) -> str:
+        """32 hex digits over what is asked for and all pages with their values."""
+        pages = [[[page.html, page.values] for page in pages] for pages in (self.shown, self.unseen)]
+        content = json.dumps([self.field, *pages]).encode()
+        return blake2b(content, digest_size=16).hexdigest()
 
 
 def save_site(site: Site, folder: Path) -> None:

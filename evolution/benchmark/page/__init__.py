@@ -1,5 +1,6 @@
 """The page of a leaderboard, on the ground that all pages share."""
 
+from collections.abc import Mapping
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -76,7 +77,8 @@ def _asked(column: Column) -> str:
 def _row(board: Board, row: Row, *, several: bool, spent: bool) -> str:
     place = row.total if several else row.places.get(board.columns[0].key)
     cells = [_cell(place.ranks, place.best + place.worst / 1e3) if place else _cell("–", None)]
-    small = f"<small>{_breaking(row.spec)}</small>" if row.spec != row.name else ""
+    about = ", ".join(filter(None, (row.spec if row.spec != row.name else "", _sampled(row.sampling))))
+    small = f"<small>{_breaking(about)}</small>" if about else ""
     name = f'<th scope="row" class="name" data-value="{escape(row.name)}">{_breaking(row.name)}{small}</th>'
     cells.append(name)
     cells += [_standing(row.total, "not measured everywhere")] if several else []
@@ -89,6 +91,10 @@ def _row(board: Board, row: Row, *, several: bool, spent: bool) -> str:
     )
     cells += [_cell("–" if row.spend is None else f"{row.spend:.4g}", row.spend)] if spent else []
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _sampled(sampling: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sampling.items())
 
 
 def _cell(words: str, value: float | None) -> str:
@@ -134,6 +140,7 @@ def _environments(board: Board) -> str:
             f"{about['attempts']} attempts with seeds {', '.join(map(str, about['seeds']))}, judged by "
             f"{code['class']} {code['digest'][:8]}"
         )
+        facts += f", sampled with {sampled}" if (sampled := _sampled(about["sampling"])) else ""
         comment = f"<br><span class='dim'>{escape(about['comment'])}</span>" if about["comment"] else ""
         rows.append(f"<dt>{escape(column.name)}</dt><dd>{escape(facts)}{comment}</dd>")
     return f"<dl>{''.join(rows)}</dl>"

@@ -15,7 +15,7 @@ from palaestra.evolution.updating.in_context.trials import Story, Trials, feedba
 
 __all__ = ["Expel", "Operation", "carry_out", "read_operations"]
 
-_OPERATION = re.compile(r"^\W*(ADD|EDIT|UPVOTE|DOWNVOTE)\s*(\d*)\s*:?\s*(.*)$", re.IGNORECASE)
+_OPERATION = re.compile(r"^\W*(ADD|EDIT|UPVOTE|DOWNVOTE)(?![^\W\d])\s*(\d*)\s*:?\s*(.*)$", re.IGNORECASE)
 _ADDED = 2
 _TRIALS = Trials()
 
@@ -104,8 +104,9 @@ class Expel:
         if self.episodes:
             right = [episode for episode in episodes if episode.valid and episode.correct]
             for episode in (*right, *(story.episodes[-1] for story in pairs)):
-                asked = episode.turns[0].observation
-                draft.memory.add(Kind.EPISODE, said(episode), key=asked, provenance=study.provenance(episode.id))
+                # With the task, for other tasks may have the same answer.
+                lived = f"{episode.turns[0].observation}\n{said(episode)}"
+                draft.memory.add(Kind.EPISODE, lived, provenance=study.provenance(episode.id))
         return draft
 
     def _distil(self, story: Story, memory: Memory, study: Study) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+import numpy as np
 from palaestra.agents.episode import Episode
 from palaestra.agents.memory.context import Context
 from palaestra.envs.errors import UsageError
@@ -149,13 +150,21 @@ class _Step:
         written = merge_lines(ancestor.instructions, one.instructions, other.instructions)
         if not written or self._known(written):
             return
+        known = [
+            (int(n), one.scores[n], other.scores[n])
+            for n in generator.permutation(len(self._pareto))
+            if one.scores[n] is not None and other.scores[n] is not None
+        ]
         # Tasks on which the two differ say most.
-        order = sorted(generator.permutation(len(self._pareto)), key=lambda n: one.scores[n] == other.scores[n])
-        chosen = [int(n) for n in order[: self._method.minibatch]]
-        played = self._study.play([self._pareto[n] for n in chosen], self._context(written))
-        reached = sum(episode.reward for episode in played if episode.valid)
-        least = max(sum(parent.scores[n] or 0.0 for n in chosen) for parent in (one, other))
-        if reached >= least:
+        chosen = sorted(known, key=lambda scores: scores[1] == scores[2])[: self._method.minibatch]
+        played = self._study.play([self._pareto[n] for n, *_ in chosen], self._context(written))
+        counted = [
+            (episode.reward, mine, theirs)
+            for episode, (_, mine, theirs) in zip(played, chosen, strict=True)
+            if episode.valid
+        ]
+        reached, *least = np.sum(counted, axis=0).tolist() if counted else (0.0, np.inf)
+        if reached >= max(least):
             self._enter(written, (merge.one, merge.other))
 
     def _enter(self, instructions: str, parents: tuple[int, ...]) -> None:

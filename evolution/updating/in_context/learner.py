@@ -23,12 +23,11 @@ from palaestra.evolution.run import Run
 from palaestra.evolution.updating.in_context.study import Study
 from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.yard import Yard
+from scipy.stats import t
 
 __all__ = ["ContextLearner"]
 
 _STATE = "learner.json"
-# Of the 95 % interval of a mean.
-_DEVIATIONS = 1.96
 
 
 class _Compared(NamedTuple):
@@ -42,6 +41,11 @@ class _Compared(NamedTuple):
     @property
     def gain(self) -> float:
         return self.after - self.before
+
+    @property
+    def surely_worse(self) -> bool:
+        """Whether the 95 % interval of the gain, Student's, lies below 0; of fewer than two tasks nothing is sure."""
+        return self.tasks > 1 and self.gain + float(t.ppf(0.975, self.tasks - 1)) * self.deviation < 0
 
 
 class ContextLearner:
@@ -119,12 +123,11 @@ class ContextLearner:
         version, digest = self._earlier[-1]
         earlier = self._kept(digest)
         found = _compared(study.validate(earlier), study.validate(self.context))
-        worse = found.gain + _DEVIATIONS * found.deviation < 0
-        if worse:
+        if found.surely_worse:
             self._earlier.pop()
             self.version = version
             self.agent.context = earlier
-        return {"to": digest, **found._asdict(), "rolled_back": worse}
+        return {"to": digest, **found._asdict(), "rolled_back": found.surely_worse}
 
     def _figures(self, study: Study) -> dict[str, float]:
         figures = {f"remembered/{kind}": float(len(self.context.memory.entries(kind))) for kind in Kind}

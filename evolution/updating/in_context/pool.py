@@ -67,11 +67,11 @@ class Pool:
         """Return on how many tasks each candidate of the front is best, ties counted for all of them.
 
         A candidate is on the front if it is best on some task and no other there is at least as good on every task and
-        better on one (Algorithm 2 of the paper).
+        better on one (Algorithm 2 of the paper). What did not count speaks for nobody, nor against.
         """
-        scores = np.array([[-np.inf if s is None else s for s in c.scores] for c in self.candidates], np.float64)
+        scores = np.array([[np.nan if s is None else s for s in c.scores] for c in self.candidates], np.float64)
         scores = scores.reshape(len(self.candidates), -1)
-        top = (scores == scores.max(0)) & np.isfinite(scores)
+        top = scores == np.where(np.isnan(scores), -np.inf, scores).max(0)
         best = [number for number in range(len(scores)) if top[number].any()]
         front = [n for n in best if not any(_dominates(scores[other], scores[n]) for other in best)]
         return {number: int(top[number].sum()) for number in front}
@@ -155,4 +155,6 @@ def _changes(old: Sequence[str], new: Sequence[str]) -> _Changes:
 
 
 def _dominates(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    return bool((one >= other).all() and (one > other).any())
+    """Whether one outdoes the other on the tasks that counted for both."""
+    both = ~np.isnan(one) & ~np.isnan(other)
+    return bool((one >= other)[both].all() and (one > other)[both].any())

@@ -86,6 +86,7 @@ class Study:
         *,
         attempts: int = 1,
         beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        trial: int = 0,
     ) -> list[Episode]:
         """Play tasks with a context.
 
@@ -94,6 +95,7 @@ class Study:
             context: What the agent is told.
             attempts: Episodes of each task.
             beside: Further notes for single tasks, by their ids.
+            trial: How often the tasks were tried before in the step; each trial has chances of its own.
 
         Returns:
             The episodes, task by task; invalid ones are among them.
@@ -102,7 +104,7 @@ class Study:
             ContractError: If a task is held out.
             InfrastructureError: If no episode was valid.
         """
-        return self._play("play", tasks, context, self.sampling, attempts, beside)
+        return self._play("play", tasks, context, self.sampling, attempts, beside, trial)
 
     def validate(self, context: Context) -> list[Episode]:
         """Play this step's validation tasks greedily with a context; the same again costs nothing."""
@@ -110,7 +112,7 @@ class Study:
             aside = self.yard.validation(self.env)
             tasks = aside.draw(self.generator("validation"), min(self.validation_tasks, len(aside)))
             greedy = replace(self.sampling, temperature=0.0, top_k=0, top_p=1.0)
-            self._validated[context.digest] = self._play("validate", tasks, context, greedy, 1, {})
+            self._validated[context.digest] = self._play("validate", tasks, context, greedy)
         return self._validated[context.digest]
 
     def ask(self, prompts: Sequence[str], context: Context | None = None) -> list[str | None]:
@@ -167,8 +169,9 @@ class Study:
         tasks: Sequence[Task],
         context: Context,
         sampling: Sampling,
-        attempts: int,
-        beside: Mapping[str, Sequence[str]],
+        attempts: int = 1,
+        beside: Mapping[str, Sequence[str]] = MappingProxyType({}),
+        trial: int = 0,
     ) -> list[Episode]:
         for task in tasks:
             if task.held_out(HELD_OUT_SHARE):
@@ -180,7 +183,7 @@ class Study:
                 self.env,
                 task,
                 # Not by context: two contexts are compared with the same chance.
-                derive_seed(self.yard.seed, what, self.env, self.step, task.id, attempt, len(beside.get(task.id, ()))),
+                derive_seed(self.yard.seed, what, self.env, self.step, task.id, attempt, trial),
                 f"u{self.step}/{number}/{i}",
                 attempt,
             )

@@ -63,7 +63,7 @@ class Trials:
         """
         first = {episode.task: episode for episode in episodes if episode.valid and not episode.correct}
         stories = [Story(study.task(episode), (episode,)) for episode in first.values()]
-        for _ in range(self.most - 1):
+        for trial in range(1, self.most):
             open_ = [number for number, story in enumerate(stories) if not story.solved]
             if not open_:
                 break
@@ -77,7 +77,7 @@ class Trials:
             if not again:
                 break
             beside = {stories[number].task.id: stories[number].lessons[-self.buffer :] for number in again}
-            tried = study.play([stories[number].task for number in again], present, beside=beside)
+            tried = study.play([stories[number].task for number in again], present, beside=beside, trial=trial)
             for number, episode in zip(again, tried, strict=True):
                 story = stories[number]
                 if episode.valid:
