@@ -119,7 +119,7 @@ def bench(
 
     Environments named here: accuracy is that of greedy replies, with a 95 % interval; pass@k comes from sampled
     attempts (unbiased, Chen et al. 2021). A suite: every episode is kept and none is played twice, so that the same
-    command goes on after a kill; policies are compared in pairs. Exit code 1 says that a figure of a suite is missing.
+    command goes on after a kill; policies are compared in pairs. Exit code 1 says that a figure is missing.
     """
     check_writable(json)
     check_writable(markdown, "--markdown")
@@ -206,6 +206,8 @@ def _bench_environments(
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     if refused:
         raise UsageError("Not measured: " + " ".join(refused))
+    if not all(row.score.statuses for row in rows):
+        raise typer.Exit(1)
 
 
 def _most(tasks: str, worlds: Mapping[str, TextEnv]) -> int:
@@ -250,7 +252,7 @@ def _table(rows: list[Row]) -> Table:
                 (share(score.accuracy.value), "bold"), "\n", (bounds(score.accuracy).replace(" to ", "–"), "dim")
             ),
             "\n".join(f"{k}: {share(e.value)}" for k, e in sorted(score.pass_at_k.items())),
-            f"{score.mean_reward:.3f}",
+            f"{score.mean_reward:.3f}" if score.statuses else "–",
             "\n".join(f"{count:,} {status}" for status, count in (*counts, *invalid)),
             f"{score.seconds:.1f}\n" + (f"{score.tokens / score.seconds:,.0f}" if score.tokens else ""),
             end_section=True,

@@ -1,5 +1,6 @@
 """Evaluate ways of answering that need no training: drafts and panels, beside one answer alone."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -185,7 +186,7 @@ def _score(env: str, measure: str, episodes: Sequence[Episode], courses: Sequenc
         tasks=len({course.task for course in courses}),
         accuracy=share_right(courses, last),
         pass_at_k={},
-        mean_reward=float(np.mean([episode.reward for episode in valid])) if valid else 0.0,
+        mean_reward=float(np.mean([episode.reward for episode in valid])) if valid else math.nan,
         statuses=dict(Counter(str(episode.verdict.status) for episode in valid)),
         invalid=len(episodes) - len(valid),
         tokens=sum(episode.tokens for episode in episodes),

@@ -1,5 +1,6 @@
 """Evaluate on tasks that nothing was ever learned from."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -163,7 +164,7 @@ class _Count:
             tasks=len(greedy),
             accuracy=wilson(right, len(greedy)),
             pass_at_k=_pass_at_k([attempts for attempts in self._sampled.values() if attempts]),
-            mean_reward=float(np.mean([reward for reward, _ in greedy])) if greedy else 0.0,
+            mean_reward=float(np.mean([reward for reward, _ in greedy])) if greedy else math.nan,
             statuses=dict(Counter(str(status) for _, status in greedy)),
             invalid=self._invalid,
             tokens=self._tokens,

@@ -1,5 +1,6 @@
 """Evaluate one policy on both sides of the proposer–solver arena, and on held-out tasks elsewhere."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class Proposing:
                 tasks=len(posed),
                 accuracy=mean_share([game.success for game in posed]),
                 pass_at_k={},
-                mean_reward=float(np.mean([e.reward for e in proposers])) if proposers else 0.0,
+                mean_reward=float(np.mean([e.reward for e in proposers])) if proposers else math.nan,
                 statuses=dict(Counter(str(e.verdict.status) for e in proposers)),
                 # Who found no task to solve has not failed; a player or an arena that broke has.
                 invalid=sum(e.verdict.status is Status.INFRASTRUCTURE for e in mine),

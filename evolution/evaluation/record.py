@@ -36,7 +36,7 @@ class Score:
         tasks: How many tasks were played.
         accuracy: Share of greedy episodes whose verdict is correct (mean over attempts where several were made).
         pass_at_k: Unbiased pass@k by k, from sampled attempts; empty when none were sampled.
-        mean_reward: Mean return of the valid greedy episodes.
+        mean_reward: Mean return of the valid greedy episodes; nan where there are none.
         statuses: Number of greedy episodes by status.
         invalid: Number of episodes without a verdict that counts; they are in no other figure.
         tokens: Tokens sampled.

@@ -1,5 +1,6 @@
 """Evaluate in an arena: games against yardsticks, ancestors and the champion, and what the best answer would win."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def _score(
         tasks=len(valid),
         accuracy=mean_share(_shares(valid, of)),
         pass_at_k={},
-        mean_reward=float(np.mean([episode.reward for episode in valid])) if valid else 0.0,
+        mean_reward=float(np.mean([episode.reward for episode in valid])) if valid else math.nan,
         statuses=dict(Counter(str(episode.verdict.status) for episode in valid)),
         invalid=len(episodes) - len(valid),
         tokens=sum(episode.tokens for episode in episodes),

@@ -86,6 +86,16 @@ def test_bench_says_what_was_spent_and_why_episodes_do_not_count(served, command
     assert f"{spec}: 40 requests (0 retried, {row['invalid']} given up), " in out
 
 
+def test_where_nothing_counted_there_is_no_figure_and_the_command_says_so(served, command):
+    spec = f"http:m@{served(lambda heard: Said(b'', 500)).url}?retries=0"
+    code, out, _ = command("bench", "arithmetic", "--policy", spec, "--tasks", "3", "--json", "scores.json")
+    with open("scores.json", encoding="utf-8") as file:  # noqa: PTH123 (the command's working folder)
+        (row,) = json.load(file)["rows"]
+    assert (code, row["invalid"], row["accuracy"], row["mean_reward"]) == (1, 3, None, None)
+    assert "3 invalid" in out
+    assert "0.000" not in out
+
+
 def test_a_spent_budget_is_an_error_and_no_score(served, command):
     spec = f"http:m@{served(solve).url}?concurrency=1&price_in=100&price_out=0&budget=0.005"
     code, out, err = command(
