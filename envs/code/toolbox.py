@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from typing import NamedTuple
 
@@ -34,8 +35,8 @@ _SHARES = (0.3, 0.4, 0.3)
 _ASK = "Define in Python, with its tools: f(x) = "
 _TOOL, _USE = "def {}(x): return {}\n", "def f(x): return "
 _LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0)
-# Of the tasks that raise a newborn, the share in which not every tool is told.
-_UNTOLD = 0.05
+# Of the tasks that raise a newborn: shares in which nothing is told, and in which not every tool is.
+_BARE, _UNTOLD = 0.2, 0.08
 _MOST_PROGRAMS = 5
 _PATIENCE = 200
 
@@ -103,6 +104,10 @@ class Toolbox(CodeQuestions):
         expression = _expression_of(self.task.prompt if self.task else _ASK)
         return _program(expression, {tool: OPERATIONS[generator.integers(len(OPERATIONS))] for tool in TOOLS})
 
+    def follows(self, task: Task) -> bool:
+        """Return whether every tool is told."""
+        return task.metadata.get("told") is not False
+
     @property
     def words(self) -> tuple[str, ...]:
         """Return the tools, each with all that it may do too, and the pieces of what is told and asked."""
@@ -148,17 +153,17 @@ def _unexplained(book: Book, generator: np.random.Generator) -> Task:
 
 def _raising(generator: np.random.Generator) -> Task:
     """Draw a task behind programs that tell its tools, with some that are of no use."""
-    book, expression = _filled(generator), _drawn(generator)
-    tools = list(expression.tools)
-    if generator.random() < _UNTOLD:
-        tools = [tool for tool in tools if generator.random() < 0.3][: len(tools) - 1]
+    book, expression, kind = _filled(generator), _drawn(generator), generator.random()
+    tools, most = list(expression.tools), 0 if kind < _BARE else _MOST_PROGRAMS
+    if kind < _BARE + _UNTOLD:
+        tools = tools[: int(generator.integers(len(tools)))] if most else []
     known = [tool for tool in TOOLS if tool in tools or tool not in expression.tools]
     shown: list[_Expression] = []
     for tool in tools:
         if not any(tool in other.tools for other in shown):
             shown.append(_drawn(generator, known, tool))
     # Which programs are near is a matter of words: those that are of no use often share one.
-    while len(shown) < _MOST_PROGRAMS and generator.random() < 0.8:
+    while len(shown) < most and generator.random() < 0.8:
         shown.append(
             _drawn(generator, known, str(generator.choice(tools)) if tools and generator.random() < 0.7 else "")
         )
@@ -168,7 +173,8 @@ def _raising(generator: np.random.Generator) -> Task:
     # Drawn from the prompt, so that the same prompt never has two answers.
     untold = _filled(derive_generator(0, "toolbox", prompt))
     told_too = {tool for other in shown for tool in other.tools}
-    return _task(expression, {tool: (book if tool in told_too else untold)[tool] for tool in TOOLS}, prompt)
+    task = _task(expression, {tool: (book if tool in told_too else untold)[tool] for tool in TOOLS}, prompt)
+    return replace(task, metadata={**task.metadata, "told": told_too >= set(expression.tools)})
 
 
 def _drawn(generator: np.random.Generator, among: Sequence[str] = TOOLS, needed: str = "") -> _Expression:
