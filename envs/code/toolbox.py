@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import islice, permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -38,7 +39,6 @@ _LIMITS = Limits(cpu_seconds=1.0, wall_seconds=4.0)
 # Of the tasks that raise a newborn: shares in which nothing is told, and in which not every tool is.
 _BARE, _UNTOLD = 0.2, 0.08
 _MOST_PROGRAMS = 5
-_PATIENCE = 200
 
 Book = Mapping[str, str]
 """What each tool does to `x`, as Python."""
@@ -138,17 +138,21 @@ def _filled(generator: np.random.Generator) -> dict[str, str]:
 
 @cache
 def _tasks(box: int, size: int, seed: int) -> TaskSet:
-    make = _raising if box == 0 else partial(_unexplained, toolbox(box))
-    return TaskSet.generated(make, size=size, seed=seed, name=f"toolbox({box})")
-
-
-def _unexplained(book: Book, generator: np.random.Generator) -> Task:
-    """Draw a task of which no other choice of operations is right."""
-    for _ in range(_PATIENCE):
-        expression = _drawn(generator)
-        if _alone(expression, tuple(book[tool] for tool in expression.tools)):
-            return _task(expression, book)
-    raise AssertionError("operations can be told apart")
+    name = f"toolbox({box})"
+    if box == 0:
+        return TaskSet.generated(_raising, size=size, seed=seed, name=name)
+    book = toolbox(box)
+    expressions = [
+        _Expression(form.format(*tools), tools)
+        for count, forms in enumerate(_FORMS, 1)
+        for form in forms
+        for tools in permutations(TOOLS, count)
+    ]
+    order = derive_generator(seed, "tasks", name).permutation(len(expressions))
+    # Of the others some other choice of operations is right, too.
+    clear = (expressions[i] for i in order if _alone(expressions[i], tuple(book[t] for t in expressions[i].tools)))
+    drawn = (_task(expression, book) for expression in islice(clear, size))
+    return TaskSet((replace(task, id=f"{name}/{number}") for number, task in enumerate(drawn)), name)
 
 
 def _raising(generator: np.random.Generator) -> Task:
@@ -215,7 +219,6 @@ def _function(operation: str) -> Callable[..., int]:
     return function
 
 
-@cache
 def _alone(expression: _Expression, operations: tuple[str, ...]) -> bool:
     """Return whether an expression has its values by no other operations, of all there are."""
     x = np.array(INPUTS).reshape(*(1 for _ in expression.tools), -1)

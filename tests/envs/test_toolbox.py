@@ -92,7 +92,7 @@ def test_a_newborn_is_raised_on_tasks_that_follow_from_what_is_told():
         crowded += len(told.keys() - needed.keys()) > 2
         assert all(told[tool] == needed[tool] for tool in needed.keys() & told.keys())
         assert task.prompt.count("Define in Python") <= 6
-        assert expression(task.prompt) == expression(task.metadata["solution"].replace("def f(x): return", "f(x) ="))
+        assert expression(task.prompt) == task.metadata["solution"].rpartition("return ")[2]
     assert 100 < untold < 240
     assert crowded > 150, "some of what is told is of no use"
     prompts = [task.prompt for task in env.tasks]
