@@ -232,4 +232,4 @@ def _all(place: int, x: NDArray[np.int64]) -> NDArray[np.int64]:
     """Do to numbers all that a tool may do; what it does is told apart along an axis of its own."""
     once = x.shape[place] == 1
     parts = (_function(what)(x.take([0 if once else i], place)) for i, what in enumerate(OPERATIONS))
-    return np.concatenate(list(parts), axis=place)  # type: ignore[arg-type]
+    return np.concatenate(list(parts), axis=place)
