@@ -31,7 +31,7 @@ _EXPEL = Miniature(
     ),
 )
 
-_SHORT = {"acquire.sample.sampling.max_tokens": 32, "evaluate.sampling.max_tokens": 32}
+_SHORT: dict[str, object] = {"acquire.sample.sampling.max_tokens": 32, "evaluate.sampling.max_tokens": 32}
 _GROWN: dict[str, object] = _SHORT | {"evaluate.tasks": 300, "steps": 12, "evaluate_every": 12}
 _GROWN_QUICK: dict[str, object] = {"steps": 6, "evaluate_every": 6, "evaluate.tasks": 60}
 
