@@ -47,7 +47,8 @@ class Curriculum(NamedTuple):
         right: Every training task, solved; in a world that tells all, a lesson an action.
         slips: The same tasks as a careless demonstrator does them; None in a world that knows no slips.
         odds: `[N]` how probable what the agent says in each lesson is from one who knows the ways of the world.
-        probed: `[N]` whether a lesson may be in the probe: where slips are known, one in which somebody could slip.
+        probed: `[N]` whether a lesson may be in the probe: where slips are known, one in which somebody could slip;
+            elsewhere one whose answer follows from what is told.
     """
 
     tokenizer: PreTrainedTokenizerFast
@@ -95,7 +96,7 @@ def demonstrate(env: TextEnv, tasks: Sequence[Task], positions: int) -> Curricul
     taught, slipped = both[torch.arange(len(tasks))], both[torch.arange(len(tasks), 2 * len(tasks))]
     slippery = np.array([misstep is not None for misstep in missteps])
     known = bool(slippery.any())
-    probed = slippery if known else np.ones(len(tasks), np.bool_)
+    probed = slippery if known else np.array([env.follows(task) for task in tasks])
     chances = torch.tensor(odds, dtype=torch.float64)
     return Curriculum(tokenizer, taught, slipped if known else None, chances, probed)
 

@@ -96,6 +96,12 @@ _WORLDS = (
         "Find a function, and mend it after it was run on the examples",
     ),
     World(
+        "palaestra/Toolbox-v0",
+        "palaestra.envs.code.toolbox:Toolbox",
+        "Define a function with tools that nobody explained, ?box=1",
+        cradle=True,
+    ),
+    World(
         "palaestra/Reading-v0",
         "palaestra.envs.reading.environment:Reading",
         "Find one fact, or a chain, in a long text",

@@ -138,6 +138,11 @@ class TextEnv(gymnasium.Env[str, str]):
         del task
         return 1.0
 
+    def follows(self, task: Task) -> bool:
+        """Return whether the answer follows from what is told; else a newborn learns to guess, and is not asked it."""
+        del task
+        return True
+
     def hinted(self, task: Task) -> Task | None:
         """Return `task` with its answer in the prompt, and an id that ends with `TOLD`; None where that is not done.
 

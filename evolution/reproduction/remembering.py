@@ -32,4 +32,37 @@ _EXPEL = Miniature(
     ),
 )
 
-MINIATURES = (_REFLEXION, _EXPEL)
+_SHORT: dict[str, object] = {"acquire.sample.sampling.max_tokens": 32, "evaluate.sampling.max_tokens": 32}
+_GROWN: dict[str, object] = _SHORT | {"evaluate.tasks": 300, "steps": 12, "evaluate_every": 12}
+_GROWN_QUICK: dict[str, object] = {"steps": 6, "evaluate_every": 6, "evaluate.tasks": 60}
+
+
+def _library(name: str, settings: dict[str, object]) -> Arm:
+    return Arm(name, "voyager", "toolbox?box=1", "nursery:toolbox", settings=_GROWN | settings, quick=_GROWN_QUICK)
+
+
+_VOYAGER = Miniature(
+    "voyager",
+    ("voyager",),
+    (
+        _library("library", {"evaluate.attempts": 8}),
+        _library("one", {"update.recall.skills": 1}),
+        _library("uniform", {"acquire.explore": 1.0}),
+    ),
+    (
+        Claim(
+            "a library of verified programs raises accuracy on tasks that they were not written for", gain("library")
+        ),
+        Claim(
+            "one try with it is above eight without it",
+            Minus(Measured("library"), Measured("library", "pass@8", at=0)),
+        ),
+        Claim("programs are put together: five recalled end above one", Minus(Measured("library"), Measured("one"))),
+        Claim(
+            "tasks that were solved sometimes end above tasks drawn among all",
+            Minus(Measured("library"), Measured("uniform")),
+        ),
+    ),
+)
+
+MINIATURES = (_REFLEXION, _EXPEL, _VOYAGER)

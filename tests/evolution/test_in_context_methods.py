@@ -156,11 +156,25 @@ def test_programs_are_run_again_before_they_enter(tmp_path, monkeypatch):
     assert len(runs) == 5, "what was found out is on record"
 
 
+def test_equal_programs_have_a_vote_for_each_task(tmp_path):
+    world = make("synthesis?size=200")
+    task, *others = world.tasks
+    same = next(other for other in others if world.solution(other) == world.solution(task))
+    program = world.solution(task)[0]
+    episodes = [right(world, task, program, 0), right(world, task, f"{program} ", 1), right(world, same, program, 2)]
+    work = study("synthesis", world, ConstantAgent("x"), tmp_path)
+    (skill,) = CollectSkills(runs=1)(Context(), episodes, work).memory.entries(Kind.SKILL)
+    assert (skill.text, skill.votes, skill.key, skill.provenance.episode) == (program, 2, task.prompt, "e0")
+
+
 def test_a_library_is_for_programs(tmp_path):
     world = make("arithmetic?size=50")
     task = world.tasks[0]
     with pytest.raises(UsageError, match="programs"):
         CollectSkills()(Context(), [right(world, task, "1")], study("arithmetic", world, ConstantAgent("x"), tmp_path))
+    fenced = right(world, task, "```\n1\n```")
+    with pytest.raises(UsageError, match="programs"):
+        CollectSkills()(Context(), [fenced], study("arithmetic", world, ConstantAgent("x"), tmp_path))
     for wrong in (lambda: CollectSkills(runs=0), lambda: Trials(most=1), lambda: Trials(buffer=0)):
         with pytest.raises(UsageError):
             wrong()
