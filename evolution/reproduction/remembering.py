@@ -41,28 +41,37 @@ def _library(name: str, settings: dict[str, object]) -> Arm:
     return Arm(name, "voyager", "toolbox?box=1", "nursery:toolbox", settings=_GROWN | settings, quick=_GROWN_QUICK)
 
 
-_VOYAGER = Miniature(
-    "voyager",
-    ("voyager",),
-    (
-        _library("library", {"evaluate.attempts": 8}),
-        _library("one", {"update.recall.skills": 1}),
-        _library("uniform", {"acquire.explore": 1.0}),
-    ),
-    (
-        Claim(
-            "a library of verified programs raises accuracy on tasks that they were not written for", gain("library")
+def _voyager(name: str, settings: dict[str, object]) -> Miniature:
+    return Miniature(
+        name,
+        ("voyager",),
+        (
+            _library("library", settings | {"evaluate.attempts": 8}),
+            _library("one", settings | {"update.recall.skills": 1}),
+            _library("uniform", settings | {"acquire.explore": 1.0}),
         ),
-        Claim(
-            "one try with it is above eight without it",
-            Minus(Measured("library"), Measured("library", "pass@8", at=0)),
+        (
+            Claim(
+                "a library of verified programs raises accuracy on tasks that they were not written for",
+                gain("library"),
+            ),
+            Claim(
+                "one try with it is above eight without it",
+                Minus(Measured("library"), Measured("library", "pass@8", at=0)),
+            ),
+            Claim(
+                "programs are put together: five recalled end above one", Minus(Measured("library"), Measured("one"))
+            ),
+            Claim(
+                "tasks that were solved sometimes end above tasks drawn among all",
+                Minus(Measured("library"), Measured("uniform")),
+            ),
         ),
-        Claim("programs are put together: five recalled end above one", Minus(Measured("library"), Measured("one"))),
-        Claim(
-            "tasks that were solved sometimes end above tasks drawn among all",
-            Minus(Measured("library"), Measured("uniform")),
-        ),
-    ),
-)
+    )
 
-MINIATURES = (_REFLEXION, _EXPEL, _VOYAGER)
+
+_VOYAGER = _voyager("voyager", {})
+# A library grows the faster the more there is in it: the same claims after five times as many steps.
+_VOYAGER_LONG = _voyager("voyager-long", {"steps": 60, "evaluate_every": 60})
+
+MINIATURES = (_REFLEXION, _EXPEL, _VOYAGER, _VOYAGER_LONG)
