@@ -221,7 +221,7 @@ def test_time_and_packages_are_what_was_asked_for(tmp_path: Path, capfd: pytest.
     assert code == 0
     endless, alien = map(json.loads, out.splitlines())
     assert endless["status"] == "timeout"
-    assert 0.2 < endless["seconds"] < 1.5
+    assert 0 < endless["seconds"] < 1.5  # processor time: on a busy machine little of it fits into the wall-clock limit
     assert "numpy" in alien["detail"]
     assert time.perf_counter() - began < 10
     code, out, _ = run(
