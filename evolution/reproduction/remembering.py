@@ -1,7 +1,7 @@
 """Miniatures of what learns in context: the policy's weights stay as they are, and what it is told changes."""
 
 from palaestra.evolution.reproduction.imitation import gain
-from palaestra.evolution.reproduction.miniature import Arm, Claim, Miniature
+from palaestra.evolution.reproduction.miniature import FEWEST_SEEDS, Arm, Claim, Miniature
 from palaestra.evolution.reproduction.readings import Measured, Minus
 
 __all__ = ["MINIATURES"]
@@ -41,7 +41,7 @@ def _library(name: str, settings: dict[str, object]) -> Arm:
     return Arm(name, "voyager", "toolbox?box=1", "nursery:toolbox", settings=_GROWN | settings, quick=_GROWN_QUICK)
 
 
-def _voyager(name: str, settings: dict[str, object]) -> Miniature:
+def _voyager(name: str, settings: dict[str, object], seeds: int = FEWEST_SEEDS) -> Miniature:
     return Miniature(
         name,
         ("voyager",),
@@ -67,11 +67,12 @@ def _voyager(name: str, settings: dict[str, object]) -> Miniature:
                 Minus(Measured("library"), Measured("uniform")),
             ),
         ),
+        seeds,
     )
 
 
 _VOYAGER = _voyager("voyager", {})
 # A library grows the faster the more there is in it: the same claims after five times as many steps.
-_VOYAGER_LONG = _voyager("voyager-long", {"steps": 60, "evaluate_every": 60})
+_VOYAGER_LONG = _voyager("voyager-long", {"steps": 60, "evaluate_every": 60}, seeds=6)
 
 MINIATURES = (_REFLEXION, _EXPEL, _VOYAGER, _VOYAGER_LONG)
