@@ -50,19 +50,3 @@ def test_it_learns_the_code(name, tmp_path):
         settings=settings,
     )
     assert result.score_after.accuracy.value > result.score_before.accuracy.value + 0.4
-
-
-@pytest.mark.slow
-def test_it_puts_programs_together_for_tasks_that_are_held_out(tmp_path):
-    settings = {"steps": 12, "evaluate_every": 12, "evaluate.tasks": 60}
-    result = evolve(
-        find_recipe("voyager", settings),
-        objective=Objective("tools", ("toolbox?box=3",)),
-        policy="nursery:toolbox?seed=0",
-        seed=2,
-        directory=tmp_path / "run",
-        view=Silent(),
-        settings=settings,
-    )
-    assert result.score_before.accuracy.value < 0.15
-    assert result.score_after.accuracy.value > 0.5
