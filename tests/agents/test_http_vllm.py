@@ -157,7 +157,7 @@ def test_a_server_stopped_and_started_again_breaks_no_episode(model, tmp_path):
     playing = threading.Thread(target=lambda: episodes.extend(rollout.play(plan, ended.append)), daemon=True)
     with serving(*words, port=port):
         playing.start()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not ended and time.monotonic() < deadline:
             time.sleep(0.01)
     before = agent.usage.answers
