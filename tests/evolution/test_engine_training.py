@@ -10,7 +10,15 @@ import pytest
 from palaestra.agents.alphabet import build_tokenizer
 from palaestra.agents.language import LanguageAgent
 from palaestra.agents.local import LocalPolicy
+from palaestra.agents.memory.context import Context
+from palaestra.agents.memory.entry import Kind
+from palaestra.agents.memory.memory import Memory
+from palaestra.agents.memory.told import ToldAgent
 from palaestra.agents.nursery import Plan, _new_model, born
+from palaestra.agents.policy import Sampling
+from palaestra.agents.rollout import Assignment, Rollout
+from palaestra.agents.specs import load_agent
+from palaestra.envs import make
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.evolution.engine import Sampler, check_engine
 from palaestra.evolution.evolve import evolve
@@ -57,6 +65,34 @@ def test_an_engine_that_is_not_installed_is_said_before_anything_is_begun(tmp_pa
             engine="vllm",
         )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.vllm
+def test_what_is_told_reaches_an_engine_as_it_reaches_a_policy_here(tmp_path):
+    place = tmp_path / "policy"
+    LocalPolicy(_new_model(replace(PLAN, positions=512), 0), build_tokenizer(512), "test:newborn").save(place)
+    task, memory, lived = make("codebook?code=1").tasks[0], Memory(), []
+    memory.add(Kind.INSIGHT, "the sun is 7")
+    for kind in ("local", "vllm"):
+        agent = load_agent(f"{kind}:{place}", sampling=Sampling(max_tokens=4))
+        rollout = Rollout(ToldAgent(agent, Context("", memory)))
+        lived += rollout.play([Assignment(kind, "codebook?code=1", task, 0)])
+        rollout.close()
+    here, engine = (episode.turns[0] for episode in lived)
+    assert [episode.valid for episode in lived] == [True, True]
+    assert "the sun is 7" in build_tokenizer(512).decode(engine.context_ids)
+    assert engine.context_ids.tolist() == here.context_ids.tolist()
+    settings = {"steps": 2, "evaluate_every": 2, "evaluate.tasks": 4, "acquire.groups": 2}
+    result = evolve(
+        find_recipe("reflexion", settings),
+        objective=Objective("codes", ("codebook?code=1",)),
+        policy=f"vllm:{place}",
+        seed=0,
+        directory=tmp_path / "run",
+        view=Silent(),
+        settings=settings,
+    )
+    assert (result.steps, result.invalid) == (2, 0)
 
 
 @pytest.mark.vllm
