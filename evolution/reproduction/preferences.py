@@ -81,7 +81,7 @@ _SPIN_FEW = Miniature(
     _MANY_SEEDS,
 )
 
-_STAGES = [5, 15, 30]
+_STAGES = [4, 8, 15]
 _RLHF_QUICK = {"acquire.steps": _STAGES, "update.steps": _STAGES, "steps": sum(_STAGES), "evaluate.tasks": 200}
 _PPO = 2
 _TRUE, _JUDGE = "update/true_reward", "update/judge_reward"
