@@ -133,22 +133,22 @@ _MATH_FT = Miniature(
     ),
 )
 
-_STAR_SETTINGS = {"acquire.sample.groups": 1500, "acquire.sample.sampling.max_tokens": 32, "update.epochs": 4}
+_STAR_SETTINGS: dict[str, object] = {
+    "acquire.sample.groups": 1500,
+    "acquire.sample.sampling.max_tokens": 32,
+    "update.epochs": 4,
+}
 _STAR_QUICK = {"acquire.sample.groups": 500, "steps": 2, "evaluate.tasks": 200}
+
+
+def _bootstrapped(name: str, more: dict[str, object]) -> Arm:
+    return Arm(name, "star", _WORKED, f"nursery:{_WORKED}", settings=_STAR_SETTINGS | more, quick=_STAR_QUICK)
+
+
 _STAR = Miniature(
     "star",
     ("star",),
-    (
-        Arm("star", "star", _WORKED, f"nursery:{_WORKED}", settings=_STAR_SETTINGS, quick=_STAR_QUICK),
-        Arm(
-            "filtering",
-            "star",
-            _WORKED,
-            f"nursery:{_WORKED}",
-            settings=_STAR_SETTINGS | {"acquire.attempts": 0},
-            quick=_STAR_QUICK,
-        ),
-    ),
+    (_bootstrapped("star", {}), _bootstrapped("filtering", {"acquire.attempts": 0})),
     (
         Claim("rationalisation solves tasks that filtering alone never does", OnlySolved("star", "filtering")),
         Claim("rationalisation ends above filtering alone", Minus(Measured("star"), Measured("filtering"))),
@@ -156,21 +156,15 @@ _STAR = Miniature(
 )
 
 # Rationalisation tries what failed once more. Filtering may, too, and samples: a second greedy try would be the first.
+_TWICE: dict[str, object] = {
+    "acquire.attempts": 0,
+    "acquire.sample.attempts": 2,
+    "acquire.sample.sampling.temperature": 1.0,
+}
 _STAR_TWICE = Miniature(
     "star-twice",
     ("star",),
-    (
-        Arm("star", "star", _WORKED, f"nursery:{_WORKED}", settings=_STAR_SETTINGS, quick=_STAR_QUICK),
-        Arm(
-            "filtering twice",
-            "star",
-            _WORKED,
-            f"nursery:{_WORKED}",
-            settings=_STAR_SETTINGS
-            | {"acquire.attempts": 0, "acquire.sample.attempts": 2, "acquire.sample.sampling.temperature": 1.0},
-            quick=_STAR_QUICK,
-        ),
-    ),
+    (_bootstrapped("star", {}), _bootstrapped("filtering twice", _TWICE)),
     (
         Claim(
             "rationalisation ends above filtering of at least as many attempts, sampled",

@@ -42,27 +42,15 @@ const Contexts = (() => {
       y += row + (s.context?.looked_back ? more : 0);
     }
     const height = y + 8;
-    const drawn = svg(
-      "svg",
-      {
-        viewBox: `0 0 ${width} ${height}`,
-        width,
-        height,
-        role: "img",
-        class: "lineage",
-        "aria-label": "Lineage from objective to what is told, a row a step; its numbers follow as a table.",
-      },
-      [
-        ["objective", x.objective],
-        ["experience", x.shard],
-        ["refine", x.refine],
-        ["proposed", x.proposed],
-        ["validated", x.judged],
-        ["told", x.told],
-        ["evaluation, checkpoint", x.check],
-      ].map(([w, at]) => text(at, 20, w, { class: "node-head" })),
-      svg("line", { x1: 0, x2: width, y1: 30, y2: 30, class: "grid" }),
-    );
+    const drawn = Lineage.canvas(width, height, "Lineage from objective to what is told", [
+      ["objective", x.objective],
+      ["experience", x.shard],
+      ["refine", x.refine],
+      ["proposed", x.proposed],
+      ["validated", x.judged],
+      ["told", x.told],
+      ["evaluation, checkpoint", x.check],
+    ]);
     Lineage.origins(drawn, l, x, x.proposed - 20, i => tops[i]);
     l.steps.forEach((s, i) => {
       const mid = tops[i] + 15,

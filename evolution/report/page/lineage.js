@@ -59,6 +59,22 @@ const Lineage = (() => {
     "Bars are episodes: acquired, then what each filter left, then what was learned from. " +
     `Steps with a checkpoint that is kept: ${l.checkpoints.join(", ") || "none"}.`;
 
+  // An empty drawing with the heads of its columns: [words, x], ...
+  const canvas = (width, height, label, heads) =>
+    svg(
+      "svg",
+      {
+        viewBox: `0 0 ${width} ${height}`,
+        width,
+        height,
+        role: "img",
+        class: "lineage",
+        "aria-label": `${label}, a row a step; its numbers follow as a table.`,
+      },
+      heads.map(([words, at]) => text(at, 20, words, { class: "node-head" })),
+      svg("line", { x1: 0, x2: width, y1: 30, y2: 30, class: "grid" }),
+    );
+
   function lineage(run) {
     const l = run.get("lineage");
     if (!l.steps.length) return null;
@@ -68,25 +84,13 @@ const Lineage = (() => {
       top = 46,
       height = top + row * l.steps.length + 8;
     const x = { objective: 8, shard: 190, refine: 340, update: 640, check: 770 };
-    const drawn = svg(
-      "svg",
-      {
-        viewBox: `0 0 ${width} ${height}`,
-        width,
-        height,
-        role: "img",
-        class: "lineage",
-        "aria-label": "Lineage from objective to checkpoint, a row a step; its numbers follow as a table.",
-      },
-      [
-        ["objective", x.objective],
-        ["experience", x.shard],
-        ["refine", x.refine],
-        ["update", x.update],
-        ["evaluation, checkpoint", x.check],
-      ].map(([w, at]) => text(at, 20, w, { class: "node-head" })),
-      svg("line", { x1: 0, x2: width, y1: 30, y2: 30, class: "grid" }),
-    );
+    const drawn = canvas(width, height, "Lineage from objective to checkpoint", [
+      ["objective", x.objective],
+      ["experience", x.shard],
+      ["refine", x.refine],
+      ["update", x.update],
+      ["evaluation, checkpoint", x.check],
+    ]);
     origins(drawn, l, x, x.update - 30, i => top + i * row);
     l.steps.forEach((s, i) => {
       const y = top + i * row,
@@ -137,5 +141,5 @@ const Lineage = (() => {
       ),
     ];
   }
-  return { lineage, origins, note, text };
+  return { lineage, canvas, origins, note, text };
 })();
