@@ -17,6 +17,9 @@ __all__ = ["IGNORED", "Curriculum", "Lessons", "demonstrate"]
 IGNORED = -100
 """Label of what nobody is asked to say."""
 
+# Into how many parts lessons are cut by length, and which share of their padded tokens must be saved to make it worth.
+_PARTS, _SAVED = 4, 0.25
+
 
 @dataclass(frozen=True)
 class Lessons:
@@ -25,18 +28,39 @@ class Lessons:
     Attributes:
         ids: `[N, L]` token ids.
         labels: `[N, L]` the same ids where the agent speaks, -100 elsewhere.
+        lengths: `[N]` how many tokens of each row are its own; the others are padding.
     """
 
     ids: torch.Tensor
     labels: torch.Tensor
+    lengths: torch.Tensor
 
     def __getitem__(self, rows: torch.Tensor) -> "Lessons":
-        return Lessons(self.ids[rows], self.labels[rows])
+        return Lessons(self.ids[rows], self.labels[rows], self.lengths[rows])
 
     def mixed(self, other: "Lessons", theirs: torch.Tensor) -> "Lessons":
         """Take the other's row where `theirs` (`[N]`) says so."""
         where = theirs[:, None]
-        return Lessons(torch.where(where, other.ids, self.ids), torch.where(where, other.labels, self.labels))
+        return Lessons(
+            torch.where(where, other.ids, self.ids),
+            torch.where(where, other.labels, self.labels),
+            torch.where(theirs, other.lengths, self.lengths),
+        )
+
+    def alike(self) -> list["Lessons"]:
+        """Return the same rows in parts of like length, without the padding that they need not share.
+
+        A dialogue of three turns is five times as long as one of a single turn. Where lengths differ little, cutting
+        would cost more than it saves, and all rows stay together as they are.
+        """
+        rows, width = self.ids.shape
+        parts = self.lengths.argsort(stable=True).tensor_split(_PARTS) if rows >= _PARTS else ()
+        widths = [int(self.lengths[part].max()) for part in parts]
+        if not parts or sum(len(p) * w for p, w in zip(parts, widths, strict=True)) > (1 - _SAVED) * rows * width:
+            return [self]
+        return [
+            Lessons(self.ids[p, :w], self.labels[p, :w], self.lengths[p]) for p, w in zip(parts, widths, strict=True)
+        ]
 
 
 class Curriculum(NamedTuple):
@@ -129,4 +153,4 @@ def _rows(encoded: Sequence[tuple[list[int], list[bool]]], length: int, pad: int
     for row, (own_ids, spoken) in enumerate(encoded):
         ids[row, : len(own_ids)] = torch.tensor(own_ids)
         labels[row, : len(own_ids)] = torch.where(torch.tensor(spoken), torch.tensor(own_ids), IGNORED)
-    return Lessons(ids, labels)
+    return Lessons(ids, labels, torch.tensor([len(own_ids) for own_ids, _ in encoded]))

@@ -23,7 +23,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -45,7 +45,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrai
 __all__ = ["Plan", "born", "cache_folder", "suited"]
 
 # Change it when a change here or of the lessons changes what is born: older cached policies are not taken for it then.
-_EDITION = 4
+_EDITION = 5
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
         enough = plan.played ** (len(train) / count)
     order_of_probe = derive_generator(seed, "nursery", "probe").permutation(count)
     probed = torch.from_numpy(order_of_probe[fit[order_of_probe]][: plan.probe])
-    probe = right[probed]
+    probe, probe_odds = right[probed].alike(), odds[probed]
     order = _shuffled(derive_generator(seed, "nursery", "lessons"), count, plan.moves if env.tells_all else plan.batch)
     who = derive_generator(seed, "nursery", "demonstrators")
     model = _new_model(plan, seed, tokenizer)  # without dropout: training and evaluation compute the same
@@ -210,15 +210,15 @@ def _raise_up(env: TextEnv, seed: int, plan: Plan, progress: Callable[[int, int]
         lesson = right[rows]
         if slips:
             lesson = lesson.mixed(slips[rows], torch.from_numpy(who.random(len(rows)) < careless))
-        loss = _watching_loss(model, lesson) if watching else _loss(model, lesson)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        for loss in [_watching_loss(model, lesson)] if watching else _losses(model, lesson):
+            loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if slips and ability >= 0.5 * enough:
             left -= 1
         if step % plan.look_every == 0 or left == 0:
-            able = _fluent(model, probe, odds[probed]) if many_ways else _able(model, probe, 0.5 * (1.0 - careless))
+            able = _fluent(model, probe, probe_odds) if many_ways else _able(model, probe, 0.5 * (1.0 - careless))
             ability = max(ability, able)
             if progress:
                 progress(min(99, int(100 * step / (step + left) if slips else 100 * ability / enough)), 100)
@@ -242,8 +242,11 @@ def _shuffled(generator: np.random.Generator, count: int, batch: int) -> Iterato
             yield torch.from_numpy(order[start : start + batch])
 
 
-def _loss(model: PreTrainedModel, lessons: Lessons) -> torch.Tensor:
-    return -_logprobs(model, lessons).sum() / (lessons.labels[:, 1:] != IGNORED).sum()
+def _losses(model: PreTrainedModel, lessons: Lessons) -> Iterator[torch.Tensor]:
+    """Yield the loss of all that the agent says, a mean over its tokens, in parts that add up to it."""
+    said = (lessons.labels[:, 1:] != IGNORED).sum()
+    for part in lessons.alike():
+        yield -_logprobs(model, part).sum() / said
 
 
 def _watching_loss(model: PreTrainedModel, lessons: Lessons) -> torch.Tensor:
@@ -263,13 +266,14 @@ def _logprobs(model: PreTrainedModel, lessons: Lessons) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _able(model: PreTrainedModel, lessons: Lessons, threshold: float) -> float:
+def _able(model: PreTrainedModel, probe: Sequence[Lessons], threshold: float) -> float:
     """Return the share of lessons that the model would say word for word with more than a given probability."""
-    able = _logprobs(model, lessons).exp() > threshold
+    able = torch.cat([_logprobs(model, part) for part in probe]).exp() > threshold
     return float(able.float().mean())
 
 
 @torch.no_grad()
-def _fluent(model: PreTrainedModel, lessons: Lessons, odds: torch.Tensor) -> float:
+def _fluent(model: PreTrainedModel, probe: Sequence[Lessons], odds: torch.Tensor) -> float:
     """Return how probable lessons are to the model over their odds (`[N]`), as a geometric mean; 1 is perfect."""
-    return float((_logprobs(model, lessons) - odds.log()).mean().exp())
+    said = torch.cat([_logprobs(model, part) for part in probe])
+    return float((said.mean() - odds.log().mean()).exp())
