@@ -11,7 +11,7 @@ __all__ = ["export_entries", "import_entries"]
 
 
 def export_entries(memory: Memory, path: Path) -> int:
-    """Write all entries with their provenance; return how many.
+    """Write all entries with their provenance; return how many. Killed meanwhile, a file that was there stays.
 
     Raises:
         UsageError: If the file cannot be written.
@@ -19,7 +19,13 @@ def export_entries(memory: Memory, path: Path) -> int:
     entries = memory.entries()
     text = "".join(json.dumps(entry.as_json(), ensure_ascii=False) + "\n" for entry in entries)
     try:
-        path.write_text(text, encoding="utf-8")
+        place = path.resolve()  # a link goes on to lead to the file
+        if place.exists() and not place.is_file():  # a terminal or a pipe
+            place.write_text(text, encoding="utf-8")
+        else:
+            whole = place.with_name(f".{place.name}.tmp")
+            whole.write_text(text, encoding="utf-8")
+            whole.replace(place)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
     return len(entries)

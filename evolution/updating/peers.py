@@ -46,13 +46,29 @@ _T = TypeVar("_T")
 
 
 def launched() -> int:
-    """Return how many processes this one was launched as one of."""
-    return max(int(os.environ.get(name) or 1) for name in _SIZES)
+    """Return how many processes this one was launched as one of.
+
+    Raises:
+        UsageError: If a launcher's variable holds no number.
+    """
+    return max(_number(name, 1) for name in _SIZES)
 
 
 def leads() -> bool:
     """Whether this process is alone, or the first of those it was launched with."""
-    return launched() < 2 or max(int(os.environ.get(name) or 0) for name in _RANKS) == 0
+    return launched() < 2 or max(_number(name, 0) for name in _RANKS) == 0
+
+
+def _number(name: str, otherwise: int) -> int:
+    """Return what a launcher says in the environment."""
+    said = os.environ.get(name) or str(otherwise)
+    try:
+        return int(said)
+    except ValueError:
+        raise UsageError(
+            f"The environment variable {name} is {said!r} where a launcher of several processes says a whole number. "
+            "Unset it to train in one process, or start several with accelerate launch."
+        ) from None
 
 
 class Peers:

@@ -167,6 +167,12 @@ def test_jsonl_goes_out_and_comes_back(tmp_path):
     assert other.digest == memory.digest
     assert import_entries(other, tmp_path / "m.jsonl") == 0
     assert other.entries()[0].votes == 2
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "m.jsonl")
+    memory.add(Kind.INSIGHT, "one more")
+    assert export_entries(memory, tmp_path / "link.jsonl") == 21
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert import_entries(other, tmp_path / "m.jsonl") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.jsonl", "m.jsonl"]
 
 
 @pytest.mark.parametrize("sign", ["\u2028", "\u2029", "\x85", "\x0b", "\x1c", "\r", "\ud800"])

@@ -108,6 +108,12 @@ def test_only_the_first_of_those_launched_leads(monkeypatch):
     assert (launched(), leads()) == (2, False)
 
 
+def test_a_launcher_that_says_no_number_is_named(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(UsageError, match="WORLD_SIZE is 'two'"):
+        launched()
+
+
 def test_an_engine_needs_the_process_for_itself():
     refuse_engine(Peers(), "vllm")
     with pytest.raises(UsageError, match="--engine vllm takes the process group that 2 processes"):
