@@ -56,13 +56,17 @@ class Verifier:
         """Return the `[T]` ids of an answer, with the end of a turn."""
         return np.append(self._renderer.encode(text), np.int32(self.policy.tokenizer.eos_token_id))
 
+    def fits(self, context: IntArray) -> bool:
+        """Whether the policy takes these ids and either answer."""
+        return len(context) + max(len(self.reply(YES)), len(self.reply(NO))) <= self.policy.context_limit
+
     def __call__(self, episodes: Sequence[Episode]) -> NDArray[np.float64]:
         """Return `[N]` how probable the policy finds `YES` rather than `NO` of each episode, 0 to 1.
 
         An episode too long to be asked about is one of which nothing is known: 0.5.
         """
         contexts = [self.context(self.observation(episode)) for episode in episodes]
-        short = [i for i, ids in enumerate(contexts) if len(ids) + len(self.reply(YES)) <= self.policy.context_limit]
+        short = [i for i, ids in enumerate(contexts) if self.fits(ids)]
         answers = [[self.reply(YES), self.reply(NO)]] * len(short)
         scored = continuation_logprobs(self.policy, [contexts[i] for i in short], answers)
         found = np.full(len(episodes), 0.5)

@@ -10,6 +10,8 @@ from palaestra.agents.specs import checkpoint_spec, load_agent, refuse_untrainab
 from palaestra.envs import catalogue
 from palaestra.envs.arena.catalogue import is_arena, make_arena
 from palaestra.envs.errors import PalaestraError, RunError, UsageError
+from palaestra.evolution.acquisition.answered import Answered
+from palaestra.evolution.acquisition.grow import GrowTasks
 from palaestra.evolution.acquisition.in_turn import AcquireInTurn
 from palaestra.evolution.acquisition.source import played_ahead
 from palaestra.evolution.engine import check_engine
@@ -95,12 +97,14 @@ def evolve(
         PeerError: If another process that trains with this one failed or has ended.
     """
     check_auditor(auditor, objective.evaluated)
+    _check_heard(recipe, auditor)
     check_executor(executor, recipe.acquire, engine=engine)
     _check_turns(recipe)
     if isinstance(recipe.update, _WITHOUT_WEIGHTS):
         _check_untrained(recipe, staleness=staleness, engine=engine, executor=executor)
     else:
         refuse_untrainable(policy)  # before its spec is written anywhere
+    _check_ladder(recipe, objective)
     for env in objective.ladder:
         recipe.acquire.require(env)
     for env in objective.evaluated:
@@ -132,6 +136,26 @@ def evolve(
             return take_part(peers)
         with Run.create(directory or Run.default_directory(recipe.name, seed), configuration) as run:
             return _run(run, recipe, view, peers)
+
+
+def _check_heard(recipe: Recipe, auditor: str) -> None:
+    """Refuse an auditor where not every turn was said to the world: it would take drafts and votes for replies."""
+    acquire = recipe.acquire
+    parts = acquire.parts if isinstance(acquire, AcquireInTurn) else (acquire,)
+    if auditor and any(isinstance(part, Answered) for part in parts):
+        raise UsageError(
+            f"{recipe.name!r} comes to its answers by drafts or votes, which the world does not hear, and --auditor "
+            "judges each recorded turn as a reply to it. Leave it out."
+        )
+
+
+def _check_ladder(recipe: Recipe, objective: Objective) -> None:
+    """Refuse several rungs where tasks are grown: the pool is that of one world."""
+    if isinstance(recipe.acquire, GrowTasks) and len(objective.ladder) > 1:
+        raise UsageError(
+            f"{recipe.name!r} grows the tasks of one environment, and --env names {len(objective.ladder)}: "
+            f"{', '.join(objective.ladder)}. Name one; measure the others by --watch."
+        )
 
 
 def _check_turns(recipe: Recipe) -> None:
@@ -191,7 +215,20 @@ def _resume(directory: Path, view: View, peers: Peers) -> Result:
                 f"{directory} was made with other values of the recipe {recipe.name!r} than this version has; "
                 "continuing would mix two experiments. Use the version that made it, or begin a new run."
             )
+        if not run.finished:
+            _check_tasks(run)
         return _run(run, recipe, view, peers)
+
+
+def _check_tasks(run: Run) -> None:
+    """Refuse worlds whose tasks are others than when the run began; runs of earlier versions do not say which."""
+    for env, known in run.config.get("task_sets", {}).items():
+        if (found := _identity(env)) != known:
+            raise RunError(
+                f"The tasks of {env} are not those that {run.directory} was begun with ({found}, it was {known}); "
+                "continuing would mix two experiments. Restore what they are made of, such as the file they are read "
+                "from, or begin a new run."
+            )
 
 
 def _recipe_of(run: Run) -> Recipe:

@@ -5,7 +5,6 @@ of them is counted from the games that the run has recorded, so a resumed run dr
 """
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from palaestra.agents.local import LocalPolicy
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UnknownNameError, UsageError
 from palaestra.envs.verdict import Status
+from palaestra.evolution.durable import replacing
 from palaestra.evolution.evaluation.record import Estimate
 
 __all__ = ["Choice", "League", "Tally", "chances", "learn_of"]
@@ -98,11 +98,10 @@ class League:
         if name not in self.members:
             target = self.folder / name
             if not target.exists():
-                scratch = self.folder / f".{name}"
-                shutil.rmtree(scratch, ignore_errors=True)
-                scratch.mkdir(parents=True)
-                policy.save(scratch)
-                scratch.rename(target)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                with replacing(target) as scratch:
+                    scratch.mkdir()
+                    policy.save(scratch)
             self.members.append(name)
             self.champion = self.champion or name
         return name

@@ -159,9 +159,13 @@ class Loop:
         """Return what is worth learning from, and how many episodes were left after each filter."""
         refined = [episode for episode in (*recalled, *acquired) if episode.valid]
         counts = {"acquired": len(acquired), "recalled": len(recalled), "valid": len(refined)}
-        for part in self.recipe.refine:
+        for place, part in enumerate(self.recipe.refine):
             refined = (part.at(self.yard, step) if isinstance(part, Situated) else part)(refined)
-            counts[type(part).__name__] = len(refined)
+            name, number = (
+                type(part).__name__,
+                1 + sum(type(other) is type(part) for other in self.recipe.refine[:place]),
+            )
+            counts[name if number == 1 else f"{name} {number}"] = len(refined)
         refuse_held_out(refined)
         if self.staleness > 0:
             refuse_stale(refined, self.learner.version, self.staleness)

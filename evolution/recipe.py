@@ -1,6 +1,6 @@
 """A recipe: one choice for each of the four phases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Literal, Protocol, TypeVar, get_args, get_origin, get_type_hints, runtime_checkable
 
@@ -13,7 +13,18 @@ from palaestra.evolution.updating.unchanged import Unchanged
 from palaestra.evolution.updating.updater import Update
 from palaestra.evolution.yard import Yard
 
-__all__ = ["Acquire", "Evaluate", "Recalls", "Recipe", "Refine", "Requires", "Situated", "configure", "describe"]
+__all__ = [
+    "Acquire",
+    "Evaluate",
+    "Recalls",
+    "Recipe",
+    "Refine",
+    "Requires",
+    "Situated",
+    "configure",
+    "describe",
+    "refuse_recalling",
+]
 
 
 class Acquire(Protocol):
@@ -44,6 +55,16 @@ class Recalls(Protocol):
     def recall(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return recorded episodes (`Yard.recorded`) to learn from besides those of the step, in order."""
         ...
+
+
+def refuse_recalling(parts: Iterable[Acquire], within: str) -> None:
+    """Raise `UsageError` if one of the parts of another first phase, named `within`, takes up earlier steps itself."""
+    for part in parts:
+        if isinstance(part, Recalls):
+            raise UsageError(
+                f"{type(part).__name__} takes up what earlier steps of the run acquired, which {within} would not let "
+                "it do. Make it the recipe's whole first phase."
+            )
 
 
 class Refine(Protocol):

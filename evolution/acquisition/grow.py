@@ -135,7 +135,7 @@ class GrowTasks:
     def recall(self, yard: Yard, env: str, step: int) -> list[Episode]:
         """Return the attempts of all earlier steps, oldest first: the whole pool is learned from in every step."""
         lived = (episode for earlier in range(1, step) for episode in yard.recorded(earlier))
-        return [episode for episode in lived if episode.env == env]
+        return [episode for episode in lived if episode.env == env]  # else it wrote
 
     def seeded(self, yard: Yard, env: str) -> list[Entry]:
         """Return the seeds.

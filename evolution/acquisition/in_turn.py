@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
-from palaestra.evolution.recipe import Acquire
+from palaestra.evolution.recipe import Acquire, refuse_recalling
 from palaestra.evolution.turns import check_turns, turn_at
 from palaestra.evolution.yard import Yard
 
@@ -17,7 +17,7 @@ class AcquireInTurn:
 
     Attributes:
         steps: How many steps each has; the last goes on to the end of the run, whatever its number.
-        parts: The ways, as many.
+        parts: The ways, as many; none that takes up earlier steps (`Recalls`).
     """
 
     steps: tuple[int, ...]
@@ -25,6 +25,7 @@ class AcquireInTurn:
 
     def __post_init__(self) -> None:
         check_turns(self.steps, len(self.parts))
+        refuse_recalling(self.parts, type(self).__name__)
 
     @property
     def sampling(self) -> Sampling:

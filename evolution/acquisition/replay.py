@@ -7,7 +7,7 @@ from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
-from palaestra.evolution.recipe import Acquire
+from palaestra.evolution.recipe import Acquire, refuse_recalling
 from palaestra.evolution.refinement.groups import by_group
 from palaestra.evolution.yard import Yard
 
@@ -34,6 +34,7 @@ class Replay:
     def __post_init__(self) -> None:
         if self.window < 1 or self.groups < 1:
             raise UsageError(f"window and groups must be at least 1, got {self.window} and {self.groups}.")
+        refuse_recalling([self.fresh], type(self).__name__)
 
     @property
     def sampling(self) -> Sampling:
@@ -76,6 +77,7 @@ class Grow:
     def __post_init__(self) -> None:
         if self.improves < 1:
             raise UsageError(f"improves must be at least 1, got {self.improves}.")
+        refuse_recalling([self.fresh], type(self).__name__)
 
     @property
     def sampling(self) -> Sampling:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from palaestra.agents.episode import Episode
@@ -27,8 +28,8 @@ class SelfJudged(AroundSampling):
     """Sample groups of attempts, and pay each what the policy itself says of it.
 
     The reward of an episode is the share of votes that call it right. Its verdict stays the world's, so that the two
-    can be compared; nothing is learned from the verdict. Where no vote can be read, the episode cannot be judged and is
-    invalid.
+    can be compared; nothing is learned from the verdict. Where no vote can be read, or the question does not fit the
+    context, the episode cannot be judged and is invalid.
 
     Attributes:
         sample: How the policy attempts.
@@ -60,24 +61,32 @@ class SelfJudged(AroundSampling):
         if not isinstance(agent, LanguageAgent):
             raise UsageError(f"Only a language policy can judge its own replies, and {agent.name} is none.")
         valid = [episode for episode in attempts if episode.valid and episode.turns]
-        said = iter(self._answers(agent, valid, yard.seed))
-        judged = {id(episode): _paid(episode, [read_vote(next(said)) for _ in range(self.votes)]) for episode in valid}
+        asked = self._asked_of(agent, valid, yard.seed)
+        said = iter(agent.policy.sample([request for requests in asked for request in requests]))
+        read = agent.renderer.reply_text
+        judged = {
+            id(episode): _paid(
+                episode,
+                [read_vote(read(s.ids, stopped=s.finish is FinishReason.STOP)) for s in islice(said, len(requests))],
+            )
+            for episode, requests in zip(valid, asked, strict=True)
+        }
         episodes = [judged.get(id(episode), episode) for episode in attempts]
         refuse_total_failure(episodes, env)
         return episodes
 
-    def _answers(self, agent: LanguageAgent, episodes: Sequence[Episode], seed: int) -> list[str]:
-        """Return what the policy says of each episode, vote by vote."""
+    def _asked_of(self, agent: LanguageAgent, episodes: Sequence[Episode], seed: int) -> list[list[Request]]:
+        """Return what the policy is asked about each episode, vote by vote; nothing where there is no room for it."""
         system = (Message("system", agent.system),) if agent.system else ()
-        requests = []
+        asked = []
         for episode in episodes:
             question = self.template.format(prompt=episode.turns[0].observation, reply=episode.turns[-1].action)
             context = agent.renderer.opening((*system, Message("user", question)))[1]
-            requests += [
-                Request(context, self.asked, derive_seed(seed, "vote", episode.id, vote)) for vote in range(self.votes)
-            ]
-        samples = agent.policy.sample(requests)
-        return [agent.renderer.reply_text(s.ids, stopped=s.finish is FinishReason.STOP) for s in samples]
+            votes = self.votes if len(context) < agent.policy.context_limit else 0
+            asked.append(
+                [Request(context, self.asked, derive_seed(seed, "vote", episode.id, vote)) for vote in range(votes)]
+            )
+        return asked
 
 
 def read_vote(answer: str) -> bool | None:
@@ -89,8 +98,10 @@ def read_vote(answer: str) -> bool | None:
 def _paid(episode: Episode, votes: Sequence[bool | None]) -> Episode:
     read = [vote for vote in votes if vote is not None]
     if not read:
-        unread = Verdict(0.0, Status.BROKEN_TASK, f"none of {len(votes)} votes says {RIGHT} or {WRONG}")
-        return replace(episode, verdict=unread)
+        why = (
+            f"none of {len(votes)} votes says {RIGHT} or {WRONG}" if votes else "the question leaves no room for a vote"
+        )
+        return replace(episode, verdict=Verdict(0.0, Status.BROKEN_TASK, why))
     turns = [replace(turn, reward=0.0) for turn in episode.turns]
     turns[-1] = replace(turns[-1], reward=float(np.mean(read)))
     return replace(episode, turns=tuple(turns))

@@ -56,13 +56,18 @@ def mean_share(shares: Sequence[float]) -> Estimate:
     Raises:
         ShapeError: If a number is out of range.
 
-    Source: Student's t interval, kept within 0 and 1.
+    Source: Student's t interval, kept within 0 and 1; where all shares are equal, which says nothing of their spread,
+        Wilson's score interval of as many trials: no share between 0 and 1 varies more than theirs.
     """
     values = np.asarray(shares, np.float64)
     if not ((values >= 0) & (values <= 1)).all():
         raise ShapeError(f"Shares lie between 0 and 1, got {values.min()} to {values.max()}.")
     if len(values) < 2:
         return Estimate(float(values.mean()) if len(values) else math.nan, 0.0, 1.0)
+    if values.min() == values.max():
+        won = float(values.sum())
+        ends = (wilson(math.floor(won), len(values)), wilson(math.ceil(won), len(values)))
+        return Estimate(float(values[0]), ends[0].low, ends[1].high)
     whole = mean_over_runs(shares)
     return Estimate(whole.value, max(0.0, whole.low), min(1.0, whole.high))
 

@@ -12,6 +12,8 @@ from palaestra.evolution.updating.preference import Preference
 
 __all__ = ["eto"]
 
+_SHOWN = 640
+
 
 def eto() -> Recipe:
     """Song et al. 2024, "Trial and error: exploration-based trajectory optimization for LLM agents".
@@ -26,7 +28,9 @@ def eto() -> Recipe:
     sample = SampleGroups(groups=64, attempts=4)
     return Recipe(
         name="eto",
-        acquire=AcquireInTurn(stages, (Demonstrate(tasks=64), SampleBesideDemonstrations(sample))),
+        acquire=AcquireInTurn(
+            stages, (Demonstrate(tasks=64, pool=_SHOWN), SampleBesideDemonstrations(sample, pool=_SHOWN))
+        ),
         refine=(),
         update=UpdateInTurn(
             stages, (Finetune(start_from="last"), Preference(pairs=SuccessFailure(), reference="previous"))

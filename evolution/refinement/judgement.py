@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from palaestra.agents.episode import Episode, Turn
-from palaestra.agents.policy import FinishReason
+from palaestra.agents.policy import FinishReason, IntArray
 from palaestra.agents.verifier import NO, YES, Verifier
 from palaestra.envs.verdict import Status, Verdict
 from palaestra.evolution.yard import Yard
@@ -40,16 +40,18 @@ class _Judging:
     most: int
 
     def __call__(self, episodes: Sequence[Episode]) -> list[Episode]:
-        """Return the questions, in the order of the episodes."""
-        right = [i for i, episode in enumerate(episodes) if episode.correct]
-        wrong = [i for i, episode in enumerate(episodes) if not episode.correct]
+        """Return the questions, in the order of the episodes; an episode too long to be asked about makes none."""
+        asked = [(episode, self.verifier.observation(episode)) for episode in episodes]
+        known = [(e, text, ids) for e, text in asked if self.verifier.fits(ids := self.verifier.context(text))]
+        right = [i for i, (episode, *_) in enumerate(known) if episode.correct]
+        wrong = [i for i, (episode, *_) in enumerate(known) if not episode.correct]
         count = min(len(right), len(wrong), self.most)
         # Spread over all, so that no task is left out for standing late.
         kept = [some[place] for some in (right, wrong) for place in np.arange(count) * len(some) // max(1, count)]
-        return [self._question(episodes[index]) for index in sorted(kept)]
+        return [self._question(*known[index]) for index in sorted(kept)]
 
-    def _question(self, episode: Episode) -> Episode:
-        asked, answer = self.verifier.observation(episode), YES if episode.correct else NO
+    def _question(self, episode: Episode, asked: str, context: IntArray) -> Episode:
+        answer = YES if episode.correct else NO
         ids, verdict = self.verifier.reply(answer), Verdict(1.0, Status.CORRECT)
         turn = Turn(
             asked,
@@ -57,7 +59,7 @@ class _Judging:
             answer,
             1.0,
             verdict,
-            context_ids=self.verifier.context(asked),
+            context_ids=context,
             reply_ids=ids,
             logprobs=np.full(len(ids), np.nan, np.float32),
             finish=FinishReason.STOP,

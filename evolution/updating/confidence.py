@@ -84,9 +84,10 @@ class ConfidentUpdater(FinetuneUpdater):
         """Yield the parts of each optimiser step; own predictions are those of the weights that the step finds.
 
         Raises:
-            UsageError: If a label has more than one turn, of which it is not said what the policy's own would be.
+            UsageError: If a label has more than one turn, of which it is not said what the policy's own would be, and
+                confidence is above 0.
         """
-        if (batch.turns > 0).any():
+        if self.method.confidence > 0 and (batch.turns > 0).any():
             raise UsageError("A label of several turns has no prediction to be mixed with: set confidence to 0.")
         steps = self.steps_of(batch)
         for number, rows in enumerate(steps):

@@ -188,6 +188,9 @@ def test_judgements_ask_about_as_many_right_as_wrong(speaker: LanguageAgent) -> 
     assert right > 30
     assert Counter(e.turns[0].reply for e in asked) == {YES: 60 - right, NO: 60 - right}
     assert len(TeachJudging(most=3).at(place, 1)(played)) == 6
+    # What does not fit the context makes no question.
+    long = replace(played[0], turns=(replace(played[0].turns[0], reply="7" * 2000),))
+    assert long.id not in {e.id.removesuffix("/right?") for e in TeachJudging().at(place, 1)([long, *played[1:]])}
     by_id = {e.id: e for e in played}
     for question in asked:
         about = by_id[question.id.removesuffix("/right?")]

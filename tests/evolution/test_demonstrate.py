@@ -161,6 +161,24 @@ def test_a_policy_that_cannot_judge_is_not_taken_for_one_that_finds_all_wrong():
         SelfJudged(SampleGroups(groups=2, attempts=2))(yard(agent), ARITHMETIC, 1)
 
 
+def test_a_question_that_does_not_fit_is_no_vote_and_ends_nothing():
+    class Wordy(Scripted):
+        def sample(self, requests):
+            assert all(len(request.context) < LIMIT for request in requests)
+            return super().sample(requests)
+
+    def says(context, seed):
+        return "right" if "Is it?" in context else "7" * (1 + 299 * (seed % 2))
+
+    acquire = SelfJudged(SampleGroups(groups=20, attempts=2), template="{prompt} {reply} {reply} Is it?")
+    episodes = acquire(yard(LanguageAgent(Wordy(says), Sampling(max_tokens=LIMIT))), ARITHMETIC, 1)
+    long = [e for e in episodes if len(e.turns[0].reply) > 1]
+    assert 0 < len(long) < len(episodes)
+    assert {e.verdict.detail for e in long} == {"the question leaves no room for a vote"}
+    assert not any(e.valid for e in long)
+    assert {e.reward for e in episodes if e.valid} == {1.0}
+
+
 def test_a_vote_is_the_last_word():
     assert read_vote("It is RIGHT.") is True
     assert read_vote("right? no, wrong") is False

@@ -11,6 +11,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.acquisition.groups import SampleGroups
 from palaestra.evolution.acquisition.in_turn import AcquireInTurn
+from palaestra.evolution.acquisition.replay import Grow, Replay
 from palaestra.evolution.evaluation.held_out import HeldOut
 from palaestra.evolution.evolve import evolve
 from palaestra.evolution.objective import Objective
@@ -51,6 +52,13 @@ def test_turns_are_counted_from_one_and_the_last_goes_on():
     for steps, parts in (((1, 2), 1), ((0, 2), 2), ((), 0)):
         with pytest.raises(UsageError, match="at least 1 step"):
             check_turns(steps, parts)
+
+
+def test_what_takes_up_earlier_steps_is_no_part_of_another_first_phase():
+    grown = Grow(SampleGroups())
+    for within in (lambda: AcquireInTurn((1, 2), (SampleGroups(), grown)), lambda: Replay(grown), lambda: Grow(grown)):
+        with pytest.raises(UsageError, match="Grow takes up what earlier steps of the run acquired"):
+            within()
 
 
 def test_a_stage_goes_on_from_the_one_before_and_learns_from_its_judgement(start):

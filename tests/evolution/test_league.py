@@ -7,7 +7,7 @@ import pytest
 from palaestra.agents.local import LocalPolicy
 from palaestra.agents.policy import Sampling
 from palaestra.envs.errors import ShapeError, UnknownNameError, UsageError
-from palaestra.evolution.evaluation.statistics import mean_share
+from palaestra.evolution.evaluation.statistics import mean_share, wilson
 from palaestra.evolution.league import League, Tally, chances
 from tiny import tiny_policy
 
@@ -43,6 +43,12 @@ def test_the_interval_of_a_mean_is_students() -> None:
     assert (narrow.low, narrow.high) == pytest.approx(
         (0.5 - 4.3027 * 0.1 / 3**0.5, 0.5 + 4.3027 * 0.1 / 3**0.5), abs=1e-4
     )
+    # Two games won say little: as much as Wilson's interval of two trials.
+    all_won = mean_share([1.0, 1.0])
+    assert (all_won.value, all_won.high) == (1.0, pytest.approx(1.0))
+    assert all_won.low == pytest.approx(0.3424, abs=1e-4)
+    drawn = mean_share([0.5] * 3)
+    assert (drawn.value, drawn.low, drawn.high) == (0.5, wilson(1, 3).low, wilson(2, 3).high)
     with pytest.raises(ShapeError, match="between 0 and 1"):
         mean_share([0.5, 1.5])
 

@@ -166,6 +166,7 @@ def test_what_cannot_be_mixed_is_refused(tmp_path: Path) -> None:
     twice = labelled(agent, "arithmetic?digits=1&tries=2", weak="scripted:constant?text=0", tasks=3)
     with pytest.raises(UsageError, match="several turns"):
         trained(ConfidentFinetune(), agent, twice, tmp_path)
+    trained(ConfidentFinetune(confidence=0.0), agent, twice, tmp_path)  # as the error says
 
 
 def test_a_spec_may_change_how_a_policy_is_born() -> None:
