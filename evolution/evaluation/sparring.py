@@ -88,7 +88,9 @@ class Sparring:
                 seed = derive_seed(yard.seed, "sparring", env, opponent, game // len(own))
                 matches.append(Match(f"{env}/{opponent}/{game}", env, players, seed, opponent, sits))
         records = Matches(agents, make=yard.make_arena).play(matches)
-        episodes = [record.episodes[record.match.players.index(0)] for record in records if record.episodes]
+        # A game that broke before the policy sat down is nobody's.
+        seated = [(record.episodes, record.match.players.index(0)) for record in records]
+        episodes = [lived[own] for lived, own in seated if own < len(lived)]
         return Played(episodes, self._figures(yard, env))
 
     def _figures(self, yard: Yard, env: str) -> dict[str, float]:
