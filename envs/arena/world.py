@@ -28,10 +28,13 @@ class ArenaWorld(TextEnv):
         size: How many games.
         seed: Seed of the games.
         render_mode: See `TextEnv`.
+
+    Attributes:
+        arena: The game.
     """
 
     def __init__(self, arena: Arena, size: int = 4_000, seed: int = 0, render_mode: str | None = None) -> None:
-        self._arena = arena
+        self.arena = arena
         super().__init__(_played(arena, size, seed), render_mode=render_mode)
         self._seat = 0
         self._script: list[tuple[int, str]] = []
@@ -40,11 +43,11 @@ class ArenaWorld(TextEnv):
         game = cast(dict[str, Any], task.reference)
         self._seat = game["seat"]
         self._script = [(seat, word) for seat, word in reversed(game["moves"])]
-        self._arena.reset(seed=game["seed"])
+        self.arena.reset(seed=game["seed"])
         return self._until_asked()
 
     def _until_asked(self) -> str:
-        arena = self._arena
+        arena = self.arena
         while not arena.over and arena.seat != self._seat:
             known = self._script.pop()[1] if self._script else ""
             arena.step(known or arena.sample_action(self.np_random))
@@ -52,7 +55,7 @@ class ArenaWorld(TextEnv):
         return self.observation
 
     def step(self, action: str) -> tuple[str, float, bool, bool, Info]:  # noqa: D102
-        arena = self._arena
+        arena = self.arena
         if not self._script or self._script.pop()[1] != action:
             self._script = []
         arena.step(action)
@@ -70,18 +73,18 @@ class ArenaWorld(TextEnv):
 
     @property
     def tells_all(self) -> bool:  # noqa: D102
-        return isinstance(self._arena, GameArena) and self._arena.rules.perfect_information
+        return isinstance(self.arena, GameArena) and self.arena.rules.perfect_information
 
     def odds(self, task: Task) -> float:
         """Return how probable these moves were among all legal ones."""
         return float(cast(dict[str, Any], task.reference)["odds"])
 
     def sample_action(self, generator: np.random.Generator) -> str:  # noqa: D102
-        return self._arena.sample_action(generator)
+        return self.arena.sample_action(generator)
 
     def clone(self) -> "ArenaWorld":  # noqa: D102
         twin = cast(ArenaWorld, super().clone())
-        twin._arena = self._arena.clone()
+        twin.arena = self.arena.clone()
         return twin
 
 

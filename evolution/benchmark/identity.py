@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,12 @@ from palaestra.agents.memory.told import ToldAgent
 from palaestra.agents.specs import parse_options, run_checkpoints
 from palaestra.envs import catalogue
 from palaestra.envs.adapters.prefixes import adapter_of
+from palaestra.envs.arena.game import GameArena
+from palaestra.envs.arena.spoken import SpokenArena
+from palaestra.envs.arena.world import ArenaWorld
 from palaestra.envs.errors import UnknownNameError
 from palaestra.envs.task import Task
+from palaestra.envs.text import TextWorld
 from palaestra.envs.text_env import TextEnv
 from palaestra.evolution.benchmark.code_version import code_version
 from palaestra.evolution.durable import dump_json, read_json
@@ -46,17 +50,33 @@ def world_identity(spec: str, env: TextEnv) -> dict[str, Any]:
     """Return which world a spec means: its id, its settings and the code that it and its judge are made of.
 
     A setting that names a file or folder stands for what this holds; so does a file that a world of another package is
-    made of.
+    made of. Of a world that puts another into words, the other's code counts, too.
     """
     name, _, query = spec.partition("?")
     try:
         name = catalogue.world(name).id
     except UnknownNameError:
         name = name.strip()
-    identity = {"id": name, "settings": _by_content(parse_options(query)), "code": code_version(type(env))}
+    settings, code = _by_content(parse_options(query)), code_version(type(env))
+    identity: dict[str, Any] = {"id": name, "settings": settings, "code": code}
     if adapter_of(name) is not None and (file := Path(name.partition(":")[2].partition("@")[0])).is_file():
         identity["file"] = _digest_of([file], file)
+    if spoken_for := [code_version(type(one)) for one in _spoken_for(env)]:
+        identity["spoken_for"] = spoken_for
     return identity
+
+
+def _spoken_for(env: TextEnv) -> Iterator[object]:
+    """Yield what a world puts into words: another package's world, or a game and its rules."""
+    if isinstance(env, TextWorld):
+        yield env.inner.unwrapped
+    elif isinstance(env, ArenaWorld):
+        yield env.arena
+        if isinstance(env.arena, GameArena):
+            yield env.arena.rules
+        elif isinstance(env.arena, SpokenArena):
+            # A parallel game is itself wrapped, to be played in turns.
+            yield from (getattr(env.arena.world, "env", env.arena.world), env.arena.writer)
 
 
 def policy_identity(spec: str, agent: Agent) -> dict[str, Any]:
@@ -136,15 +156,15 @@ def _files_or_commit(name: str, agent: Agent) -> dict[str, Any]:
 
 
 def _digest_of_folder(folder: Path) -> dict[str, Any]:
-    found = {
-        "files": _digest_of((p for p in folder.iterdir() if p.is_file() and _OF_A_MODEL.fullmatch(p.name)), folder)
-    }
     about = folder / "adapter_config.json"
+    files = (p for p in folder.iterdir() if p.is_file() and p != about and _OF_A_MODEL.fullmatch(p.name))
+    found = {"files": _digest_of(files, folder)}
     if about.is_file():
-        base = Path(str(json.loads(about.read_text(encoding="utf-8")).get("base_model_name_or_path") or ""))
+        settings = json.loads(about.read_text(encoding="utf-8"))
         # The base is the adapters' other half; its place is written into them and says nothing by itself.
-        found = {"files": _digest_of((p for p in folder.glob("adapter_model*")), folder)}
-        found |= {"base": str(_digest_of_folder(base)["files"]) if base.is_dir() else str(base)}
+        base = Path(str(settings.pop("base_model_name_or_path", None) or ""))
+        found["adapters"] = key_of(settings)
+        found["base"] = str(_digest_of_folder(base)["files"]) if base.is_dir() else str(base)
     return found
 
 

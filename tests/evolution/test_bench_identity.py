@@ -14,6 +14,7 @@ from palaestra.envs.math.arithmetic import Arithmetic
 from palaestra.envs.math.environment import Math
 from palaestra.envs.reading.crawl.site import Page, Site, save_site
 from palaestra.envs.task import Task
+from palaestra.envs.text import TextWorld
 from palaestra.evolution.benchmark import code_version as versions
 from palaestra.evolution.benchmark.cache import Cache, Cost
 from palaestra.evolution.benchmark.code_version import code_version
@@ -77,6 +78,14 @@ def test_adapters_are_known_with_their_base(tmp_path: Path) -> None:
         (adapters / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
         made.append(key(f"local:{adapters}"))
     assert made[0] == made[1] != made[2]
+    # How they weigh and what a prompt looks like count as much as their tensors.
+    adapters = tmp_path / "a" / "adapters"
+    about = {"base_model_name_or_path": str(tmp_path / "a" / "base")}
+    (adapters / "adapter_config.json").write_text(json.dumps(about | {"lora_alpha": 64}))
+    made.append(key(f"local:{adapters}"))
+    (adapters / "chat_template.jinja").write_text("{{ messages }}")
+    made.append(key(f"local:{adapters}"))
+    assert len(set(made)) == 4
 
 
 def test_a_served_model_is_its_name_and_address() -> None:
@@ -118,6 +127,38 @@ def test_a_world_that_a_file_defines_is_known_by_the_file(tmp_path: Path) -> Non
         return key_of(world_identity(f"inspect:{tmp_path}/task.py@sums", catalogue.make("arithmetic")))
 
     assert of("one") == of("one") != of("two")
+
+
+def test_of_a_world_in_words_the_code_of_the_other_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = """
+import gymnasium
+from gymnasium import spaces
+
+
+class World(gymnasium.Env):
+    observation_space = action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return 0, {}
+
+    def step(self, action):
+        return 0, float(action), True, False, {}
+"""
+    monkeypatch.syspath_prepend(tmp_path)
+    module = tmp_path / "spoken_here.py"
+    module.write_text(source)
+    importlib.invalidate_caches()
+    world = importlib.import_module("spoken_here").World
+    found = []
+    for text in (source, source.replace("float(action)", "1.0 - action")):
+        module.write_text(text)
+        versions._source.cache_clear()
+        found.append(key_of(world_identity("mine", TextWorld(world))))
+    assert found[0] != found[1]
+    for name, also in (("kuhn_poker", "KuhnPoker"), ("pettingzoo:tictactoe_v3", "pettingzoo"), ("nim", "nim")):
+        classes = [code["class"] for code in world_identity(name, catalogue.make(name))["spoken_for"]]
+        assert len(classes) > 1
+        assert any(also in one for one in classes), classes
 
 
 def test_a_task_is_all_but_its_name() -> None:
