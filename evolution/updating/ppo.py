@@ -19,7 +19,7 @@ from palaestra.evolution.updating.correction import gap
 from palaestra.evolution.updating.critic import Critic, Lesson
 from palaestra.evolution.updating.driver import Taken
 from palaestra.evolution.updating.gae import GaeLevel, generalised_advantages, steps_of
-from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.peers import Peers, refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.scorer import ScorerTraining
 from palaestra.evolution.updating.updater import Beginning, Trainable
@@ -70,9 +70,13 @@ class Ppo(ClippedObjective):
         """Nothing: the divergence is taken off the reward."""
         return 0.0
 
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if several processes train together; see `RefusesPeers`."""
+        refuse_peers(peers, "PPO")
+
     def start(self, policy: Trainable, beginning: Beginning) -> "PpoUpdater":
         """Begin work on a policy, which as it is now is the reference, and whose trunk is where the critic begins."""
-        refuse_peers(beginning.peers, "PPO")
+        self.refuse_peers(beginning.peers)
         climber = self.climber(policy, beginning)
         rate = (
             usual_rate(policy.model, _CRITIC_RATES) if self.critic_learning_rate is None else self.critic_learning_rate

@@ -22,7 +22,7 @@ from palaestra.envs.task import held_out
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.driver import means
 from palaestra.evolution.updating.pairs import EveryPair, Pair, Pairs
-from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.peers import Peers, refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.scorer import ScorerTraining
 from palaestra.evolution.updating.updater import Beginning, Trainable
@@ -68,9 +68,13 @@ class RewardModel:
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise UsageError(f"{name} is a share, from 0 to below 1; got {getattr(self, name)}.")
 
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if several processes train together; see `RefusesPeers`."""
+        refuse_peers(peers, "A reward model")
+
     def start(self, policy: Trainable, beginning: Beginning) -> "RewardModelUpdater":
         """Begin with a copy of the policy's trunk; see `Update.start`. Of the rest, the seed alone is needed."""
-        refuse_peers(beginning.peers, "A reward model")
+        self.refuse_peers(beginning.peers)
         rate = usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate
         return RewardModelUpdater(self, policy, ScorerTraining(policy, rate, self.micro_rows), beginning.seed)
 

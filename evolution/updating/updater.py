@@ -10,7 +10,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.evolution.updating.peers import Peers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Beginning", "TakesTurns", "Trainable", "Update", "Updater"]
+__all__ = ["Beginning", "RefusesPeers", "TakesTurns", "Trainable", "Update", "Updater"]
 
 
 class Trainable(Protocol):
@@ -104,4 +104,13 @@ class Update(Protocol):
         Raises:
             UsageError: If the policy cannot be trained.
         """
+        ...
+
+
+@runtime_checkable
+class RefusesPeers(Protocol):
+    """A method that not every number of processes can carry out; it is asked before a run is made."""
+
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if these processes cannot carry the method out."""
         ...
