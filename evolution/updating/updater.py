@@ -83,7 +83,8 @@ class Beginning:
         sampling: How the policy samples: log-probabilities are compared at its temperature, and its token limit is the
             length that some losses divide by.
         scratch: Folder for what the trainer writes, such as logs for trackers.
-        report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`.
+        report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`. They are told what trainers
+            log; a reward model's figures, and those of judging in stages, are returned alone.
         peers: The processes that train the policy together; each begins and takes every step alike.
     """
 
