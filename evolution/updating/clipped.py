@@ -192,16 +192,17 @@ class Climber:
         Args:
             batch: With advantages, log-probabilities to compare with and, for a term of divergence, a reference.
             step: Number of the call, which names the order of rows.
-            recomputed: Whether those to compare with are the trainer's own from before the first step. That step then
-                compares with itself, and has no log-ratios.
+            recomputed: Whether those to compare with are the trainer's own from before the first step. Where ratios are
+                of whole rows, that step then compares with itself, and has no log-ratios.
         """
         trainer, taken = self.driver.trainer, list[Taken]()
         ratios: list[torch.Tensor] = []
         trainer.log_ratios = ratios
         try:
             for parts in self._schedule(batch, step):
-                if recomputed and not taken:
-                    # The trainer then takes what the step itself computes: other rows beside it round otherwise.
+                if recomputed and not taken and self.method.ratio == "sequence":
+                    # The trainer then takes what the step itself computes: other rows beside it round otherwise, by
+                    # more than the bounds of such ratios.
                     for part in parts:
                         del part.inputs["old_per_token_logps"]
                 taken.append(self.driver.take(parts))
