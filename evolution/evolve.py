@@ -31,6 +31,7 @@ from palaestra.evolution.updating.in_context.update import InContext
 from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.unchanged import Unchanged
+from palaestra.evolution.updating.updater import RefusesPeers
 from palaestra.evolution.view import Phase, View
 
 __all__ = ["Interrupted", "evolve", "resume"]
@@ -187,6 +188,8 @@ def _refuse_peers(peers: Peers, recipe: Recipe) -> None:
             f"{recipe.name!r} changes no weights, and {peers.size} processes were launched to train some together. "
             "Leave accelerate launch out."
         )
+    if isinstance(recipe.update, RefusesPeers):
+        recipe.update.refuse_peers(peers)
 
 
 def _identity(env: str) -> str:

@@ -22,7 +22,10 @@ def average(
     ] = None,
     _config: ConfigFile = None,
 ) -> None:
-    """Average the weights of checkpoints of one model (a model soup) into a policy of its own, local:FOLDER."""
+    """Average the weights of checkpoints of one model (a model soup) into a policy of its own, local:FOLDER.
+
+    Adapters are averaged factor by factor, and must stand on the same model.
+    """
     if out.exists():
         raise UsageError(f"--out {out} exists; nothing is written over. Name another folder.")
     hush_libraries()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from palaestra.agents.local import LocalPolicy
 from palaestra.envs.errors import UsageError
+from peft import PeftModel, get_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
 
 __all__ = ["average_into"]
 
@@ -16,8 +18,11 @@ __all__ = ["average_into"]
 def average_into(policies: Sequence[LocalPolicy], shares: Sequence[float] = ()) -> LocalPolicy:
     """Give the first of some policies the mean of the weights of all, and return it.
 
+    Of adapters each factor is averaged by itself, as is usual. The product of two means is not the mean of the
+    products, but near it where the adapters went apart little.
+
     Args:
-        policies: Of one architecture, vocabulary and, where there are some, adapters.
+        policies: Of one architecture and vocabulary; where there are adapters, these alone may differ.
         shares: Weight of each, above 0; they are divided by their sum. None given, all count alike.
 
     Raises:
@@ -59,3 +64,33 @@ def _refuse_unlike(
         )
     if first.tokenizer.get_vocab() != other.tokenizer.get_vocab():
         raise UsageError(f"{other.name} reads other tokens than {first.name}, so their weights mean different things.")
+    if isinstance(first.model, PeftModel) and isinstance(other.model, PeftModel):
+        _refuse_other_base(first, other, one, state)
+
+
+def _refuse_other_base(
+    first: LocalPolicy, other: LocalPolicy, one: dict[str, torch.Tensor], state: dict[str, torch.Tensor]
+) -> None:
+    """Refuse adapters that add to other weights, or add otherwise: the mean is saved without the weights below it."""
+    saved = {
+        weight.data_ptr() for weight in get_peft_model_state_dict(first.model, save_embedding_layers=False).values()
+    }
+    below = [name for name, weight in one.items() if weight.data_ptr() not in saved]
+    if odd := [name for name in below if not torch.equal(one[name].cpu(), state[name].cpu())]:
+        raise UsageError(
+            f"The adapters of {other.name} and {first.name} stand on different models: below them {len(odd)} weights "
+            f"differ, the first is {odd[0]!r}. Average adapters of one model, or merge each into its model first "
+            "(merge_and_unload) and average these."
+        )
+    scales = [_scales(policy.model) for policy in (first, other)]
+    if odd := sorted(name for name in scales[0] if scales[0][name] != scales[1].get(name)):
+        raise UsageError(
+            f"The adapters of {other.name} and {first.name} are scaled differently (lora_alpha, use_rslora) in "
+            f"{len(odd)} layers, the first is {odd[0]!r}: {scales[1].get(odd[0])} and {scales[0][odd[0]]}. Average "
+            "adapters of one run, or merge each into its model first (merge_and_unload) and average these."
+        )
+
+
+def _scales(model: torch.nn.Module) -> dict[str, dict[str, float]]:
+    """Return by what each layer multiplies what its adapters add."""
+    return {name: layer.scaling for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}

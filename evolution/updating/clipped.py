@@ -6,8 +6,8 @@ business. Its loss is private to TRL, so the minor version is pinned and a test 
 unmodified trainer's.
 
 Rows whose advantages are all zero have no gradient of their own. Without a term that acts on every row (KL, entropy)
-they are counted where the loss divides, as the trainer would, but not run through the model. Prompts that rows share
-run through it once, see `sharing`.
+they are counted where the loss divides, as the trainer would, but not run through the model; with the loss `"bnpo"`,
+which divides by the tokens of what is run, they are. Prompts that rows share run through it once, see `sharing`.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class ClippedObjective:
         gamma: Discount a turn.
         old_logprobs: What ratios compare with: log-probabilities as `"recorded"` when sampling, or `"recomputed"` by
             the trainer before the first optimiser step, for a sampler whose numbers differ (lower precision, another
-            engine).
+            engine). Ratios of rows are compared with recomputed ones wherever training is in lower precision.
         updates_per_batch: Optimiser steps the rows of a call are divided among.
         epochs: Passes over the rows of a call.
         micro_rows: Most rows that go through the model at once; bounds memory.
@@ -155,7 +155,7 @@ class Climbed(NamedTuple):
     Attributes:
         taken: The steps.
         log_ratios: `[T]` log-probability of all processes' sampled tokens when the first step began, less that which
-            ratios compare with, in nats.
+            ratios compare with, in nats; empty where that step compares with itself.
     """
 
     taken: list[Taken]
@@ -176,18 +176,35 @@ class Climber:
         self.driver = driver
         self._seed = seed
 
-    def climb(self, batch: Batch, step: int) -> Climbed:
+    @property
+    def recomputes(self) -> bool:
+        """Whether ratios compare with what this trainer computes before the first step, not with the record.
+
+        Also for ratios of whole rows where training runs in lower precision than sampling: their bounds are some
+        1e-4, and what lower precision alone makes of a token is ten times that.
+        """
+        narrow = self.method.ratio == "sequence" and self.driver.trainer.args.bf16
+        return self.method.old_logprobs == "recomputed" or narrow
+
+    def climb(self, batch: Batch, step: int, *, recomputed: bool = False) -> Climbed:
         """Take all optimiser steps that a call's batch is for; call it inside `Driver.training`.
 
         Args:
             batch: With advantages, log-probabilities to compare with and, for a term of divergence, a reference.
             step: Number of the call, which names the order of rows.
+            recomputed: Whether those to compare with are the trainer's own from before the first step. Where ratios are
+                of whole rows, that step then compares with itself, and has no log-ratios.
         """
         trainer, taken = self.driver.trainer, list[Taken]()
         ratios: list[torch.Tensor] = []
         trainer.log_ratios = ratios
         try:
             for parts in self._schedule(batch, step):
+                if recomputed and not taken and self.method.ratio == "sequence":
+                    # The trainer then takes what the step itself computes: other rows beside it round otherwise, by
+                    # more than the bounds of such ratios.
+                    for part in parts:
+                        del part.inputs["old_per_token_logps"]
                 taken.append(self.driver.take(parts))
                 trainer.log_ratios = None  # those of the first step alone are before any change
         finally:
@@ -229,6 +246,7 @@ class Climber:
             for rows in np.array_split(order, self.method.updates_per_batch):
                 useful = rows if self.method.regularised else rows[batch.advantages[rows].any(axis=1)]
                 if len(useful):
+                    useful = rows if self.method.loss == "bnpo" else useful  # it divides by what is run
                     steps.append(self._parts(batch, useful, of=rows))
         return steps
 

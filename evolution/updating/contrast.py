@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.batching import Batch, Inputs, Rows, assemble
 from palaestra.evolution.updating.driver import Driver, Part, Taken, means
-from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.peers import Peers, refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.row_trainer import Figures, row_driver
 from palaestra.evolution.updating.updater import Beginning, Trainable
@@ -49,6 +49,9 @@ class ContrastSettings:
         micro_rows: Most rows that go through the model at once, where one example has no more; bounds memory.
     """
 
+    title: ClassVar[str]
+    """What errors call the method."""
+
     beta: float = 0.1
     reference: Reference = "start"
     learning_rate: float | None = None
@@ -67,13 +70,17 @@ class ContrastSettings:
     def objective(self, logprobs: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, Figures]:
         """Return the losses of a part's examples, and figures of them; see `row_trainer.Objective`."""
 
-    def driver(self, policy: Trainable, beginning: Beginning, name: str) -> Driver:
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if several processes train together; see `RefusesPeers`."""
+        refuse_peers(peers, self.title)
+
+    def driver(self, policy: Trainable, beginning: Beginning) -> Driver:
         """Return what drives a trainer on the objective; how the policy samples and planned steps make no difference.
 
         Raises:
-            UsageError: If several processes train together, which the method of that name does not.
+            UsageError: If several processes train together.
         """
-        refuse_peers(beginning.peers, name)
+        self.refuse_peers(beginning.peers)
         rate = usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate
         return row_driver(policy, self.objective, rate, beginning)
 

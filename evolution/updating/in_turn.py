@@ -16,8 +16,9 @@ from palaestra.agents.episode import Episode
 from palaestra.envs.errors import UsageError
 from palaestra.envs.seeding import derive_seed
 from palaestra.evolution.turns import check_turns, turn_at
+from palaestra.evolution.updating.peers import Peers
 from palaestra.evolution.updating.reward_model import agreement
-from palaestra.evolution.updating.updater import Beginning, Trainable, Update, Updater
+from palaestra.evolution.updating.updater import Beginning, RefusesPeers, Trainable, Update, Updater
 
 __all__ = ["Rewarding", "UpdateInTurn", "UpdaterInTurn"]
 
@@ -46,14 +47,21 @@ class UpdateInTurn:
     def __post_init__(self) -> None:
         check_turns(self.steps, len(self.parts))
 
-    def start(self, policy: Trainable, beginning: Beginning) -> "UpdaterInTurn":
-        """Begin work on a policy; see `Update.start`."""
-        if beginning.peers.in_step:
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if these processes cannot carry all methods out; see `RefusesPeers`."""
+        if peers.in_step:
             raise UsageError(
                 "Methods in turn would each divide the policy's weights or its optimiser among the processes anew, "
                 "which is not supported. Launch with distributed_type MULTI_GPU (--multi_gpu), or take a recipe of one "
                 "method."
             )
+        for part in self.parts:
+            if isinstance(part, RefusesPeers):
+                part.refuse_peers(peers)
+
+    def start(self, policy: Trainable, beginning: Beginning) -> "UpdaterInTurn":
+        """Begin work on a policy; see `Update.start`."""
+        self.refuse_peers(beginning.peers)
         return UpdaterInTurn(self, policy, beginning)
 
 

@@ -5,6 +5,7 @@ Source: Ethayarajh et al. 2024, "KTO: model alignment as prospect theoretic opti
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -76,6 +77,8 @@ class Kto(ContrastSettings):
         bad_weight: What a bad one counts.
     """
 
+    title: ClassVar[str] = "KTO"
+
     good_weight: float = 1.0
     bad_weight: float = 1.0
 
@@ -86,7 +89,7 @@ class Kto(ContrastSettings):
 
     def start(self, policy: Trainable, beginning: Beginning) -> "KtoUpdater":
         """Begin work on a policy; see `ContrastSettings.driver`."""
-        driver = self.driver(policy, beginning, "KTO")
+        driver = self.driver(policy, beginning)
         return KtoUpdater(self, policy, driver, beginning.seed)
 
     def objective(self, logprobs: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, Figures]:

@@ -121,7 +121,7 @@ class PolicyGradientUpdater:
         with driver.training("update", self._steps):
             if len(batch.ids):
                 batch, compared = self._scored(batch)
-                taken, log_ratios = self._climber.climb(batch, self._steps)
+                taken, log_ratios = self._climber.climb(batch, self._steps, recomputed=compared is not None)
                 apart = compared or _apart(log_ratios)
             metrics = {
                 **self._climber.figures(taken),
@@ -176,7 +176,7 @@ class PolicyGradientUpdater:
         if self._reference is not None:
             with self._reference.in_place():
                 batch = replace(batch, reference=self._climber.logprobs(batch))
-        if method.old_logprobs == "recorded" and method.correction == "none":
+        if not self._climber.recomputes and method.correction == "none":
             return batch, None
         proximal, sampled = self._climber.logprobs(batch), batch.sampled == 1
         ratios = proximal - batch.logprobs

@@ -19,7 +19,7 @@ from palaestra.evolution.updating.correction import gap
 from palaestra.evolution.updating.critic import Critic, Lesson
 from palaestra.evolution.updating.driver import Taken
 from palaestra.evolution.updating.gae import GaeLevel, generalised_advantages, steps_of
-from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.peers import Peers, refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.scorer import ScorerTraining
 from palaestra.evolution.updating.updater import Beginning, Trainable
@@ -70,9 +70,13 @@ class Ppo(ClippedObjective):
         """Nothing: the divergence is taken off the reward."""
         return 0.0
 
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if several processes train together; see `RefusesPeers`."""
+        refuse_peers(peers, "PPO")
+
     def start(self, policy: Trainable, beginning: Beginning) -> "PpoUpdater":
         """Begin work on a policy, which as it is now is the reference, and whose trunk is where the critic begins."""
-        refuse_peers(beginning.peers, "PPO")
+        self.refuse_peers(beginning.peers)
         climber = self.climber(policy, beginning)
         rate = (
             usual_rate(policy.model, _CRITIC_RATES) if self.critic_learning_rate is None else self.critic_learning_rate
@@ -115,7 +119,7 @@ class PpoUpdater:
             log_ratios = np.zeros(0, np.float32)
             if len(batch.ids):
                 batch, lesson, figures = self._judged(batch, played)
-                taken, log_ratios = climber.climb(batch, self._steps)
+                taken, log_ratios = climber.climb(batch, self._steps, recomputed=climber.recomputes)
                 fitted = self._critic.learn(
                     batch,
                     lesson,
@@ -127,8 +131,8 @@ class PpoUpdater:
             metrics = {
                 **climber.figures(taken),
                 "kl": 0.0,
-                **figures,
                 **gap(log_ratios),
+                **figures,
                 "value_loss": float(np.mean([fit.loss for fit in fitted])) if fitted else 0.0,
                 "rows": float(len(batch.ids)),
                 "tokens": float(batch.tokens),
@@ -142,7 +146,7 @@ class PpoUpdater:
     def _judged(self, batch: Batch, played: Sequence[Episode]) -> tuple[Batch, Lesson, dict[str, float]]:
         """Return the batch with advantages, what the critic should have expected, and figures of both."""
         method, climber = self.method, self._climber
-        old = batch.logprobs if method.old_logprobs == "recorded" else climber.logprobs(batch)
+        old = climber.logprobs(batch) if climber.recomputes else batch.logprobs
         reference = old
         if self._reference is not None:
             with self._reference.in_place():
@@ -168,6 +172,8 @@ class PpoUpdater:
             "explained": 1.0 - float(advantages.var()) / variance if variance > 0 else 0.0,
             "reward": float(np.mean([episode.reward for episode in played])),
         }
+        if climber.recomputes:
+            figures |= gap((old - batch.logprobs)[rows, at])  # from who sampled, not from what ratios compare with
         learned = _at(batch, rows, at, whitened).astype(np.float32)
         return replace(batch, advantages=learned, logprobs=old), lesson, figures
 

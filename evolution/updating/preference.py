@@ -7,7 +7,7 @@ better side it is SPIN (Chen et al. 2024); with whole trajectories it is ETO (So
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -58,12 +58,14 @@ class Preference(ContrastSettings):
         loss: See `pair_losses`.
     """
 
+    title: ClassVar[str] = "A preference update"
+
     pairs: Pairs = BestWorst()  # noqa: RUF009 (frozen and without state)
     loss: PairLoss = "dpo"
 
     def start(self, policy: Trainable, beginning: Beginning) -> "PreferenceUpdater":
         """Begin work on a policy; see `ContrastSettings.driver`."""
-        driver = self.driver(policy, beginning, "A preference update")
+        driver = self.driver(policy, beginning)
         return PreferenceUpdater(self, policy, driver, beginning.seed)
 
     def objective(self, logprobs: torch.Tensor, inputs: Inputs) -> tuple[torch.Tensor, Figures]:
@@ -84,7 +86,7 @@ class PreferenceUpdater(ContrastUpdater):
     """A preference update at work; made by `Preference.start`.
 
     Its figures: `margin`, `accuracy` (share of pairs whose margin is above 0), `better` and `worse` (log-ratios times
-    beta), and `pairs_true`, the share of the pairs that the world's verdicts order the same way, of those they order.
+    beta), and where the world's verdicts order some pairs `pairs_true`, the share of these they order the same way.
     """
 
     method: Preference
@@ -100,5 +102,5 @@ class PreferenceUpdater(ContrastUpdater):
         members = np.array([[number[id(pair.better)], number[id(pair.worse)]] for pair in pairs], np.int64)
         ordered = [p.better.verdict.reward - p.worse.verdict.reward for p in pairs]
         judged = [gain > 0 for gain in ordered if gain != 0]
-        figures = {"pairs_true": float(np.mean(judged)) if judged else 1.0}
+        figures = {"pairs_true": float(np.mean(judged))} if judged else {}
         return Examples(own, members.reshape(-1, 2), {}, figures)

@@ -76,10 +76,29 @@ class RecordedGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _scores_alike(
         self, model: torch.nn.Module, ids: torch.Tensor, mask: torch.Tensor, width: int, packing: Packing
     ) -> bool:
-        """Try once whether the model gives packed rows the log-probabilities it gives them one by one."""
+        """Try once whether the model gives packed rows the log-probabilities it gives them one by one.
+
+        The model does not train meanwhile: dropout would make the two differ, and use up random numbers that a run
+        which is continued, and tries again, must not miss.
+        """
         if self.aux_loss_enabled or not takes_packing(self.accelerator.unwrap_model(model)):
             return False
-        with torch.no_grad():
-            plain, *_ = super()._get_per_token_logps_and_entropies(model, ids, mask, width)
-            packed, *_ = self._score_packed(model, packing)
+        mode = model.training
+        model.train(False)
+        try:
+            with torch.no_grad():
+                plain, *_ = super()._get_per_token_logps_and_entropies(model, ids, mask, width)
+                packed, *_ = self._score_packed(model, packing)
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError, RuntimeError) as error:
+            if _lacks_memory(error):
+                raise
+            return False  # what is wrong with the rows themselves shows as they are trained one by one
+        finally:
+            model.train(mode)
         return bool(((plain - packed).abs()[packing.scored] < _ALIKE[self.accelerator.mixed_precision == "no"]).all())
+
+
+def _lacks_memory(error: Exception) -> bool:
+    """Whether a model failed for want of memory, and not because it does not know a mask of its own for every id."""
+    words = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or "memory" in words or "alloc" in words

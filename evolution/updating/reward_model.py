@@ -22,7 +22,7 @@ from palaestra.envs.task import held_out
 from palaestra.evolution.updating.batching import Batch, Rows, assemble
 from palaestra.evolution.updating.driver import means
 from palaestra.evolution.updating.pairs import EveryPair, Pair, Pairs
-from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.peers import Peers, refuse_peers
 from palaestra.evolution.updating.rates import UsualRates, usual_rate
 from palaestra.evolution.updating.scorer import ScorerTraining
 from palaestra.evolution.updating.updater import Beginning, Trainable
@@ -32,7 +32,9 @@ __all__ = ["RewardModel", "RewardModelUpdater", "agreement"]
 
 _STATE = "reward_model.pt"
 _RATES = UsualRates(small=1e-3, adapters=5e-5, whole=9e-6)
-_EPSILON = 1e-8
+# Scores whose deviation is below this, for those above 1 as a share of the greatest, are taken to be equal: what lies
+# between them may be rounding, and nothing is to be measured by it.
+_EQUAL = 1e-4
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,13 @@ class RewardModel:
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise UsageError(f"{name} is a share, from 0 to below 1; got {getattr(self, name)}.")
 
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if several processes train together; see `RefusesPeers`."""
+        refuse_peers(peers, "A reward model")
+
     def start(self, policy: Trainable, beginning: Beginning) -> "RewardModelUpdater":
         """Begin with a copy of the policy's trunk; see `Update.start`. Of the rest, the seed alone is needed."""
-        refuse_peers(beginning.peers, "A reward model")
+        self.refuse_peers(beginning.peers)
         rate = usual_rate(policy.model, _RATES) if self.learning_rate is None else self.learning_rate
         return RewardModelUpdater(self, policy, ScorerTraining(policy, rate, self.micro_rows), beginning.seed)
 
@@ -82,7 +88,7 @@ class RewardModelUpdater:
         self._training = training
         self._seed = seed
         self._steps = 0
-        # Of the scores of the last call's episodes: rewards are told from there, in deviations.
+        # Of the scores of the last call's episodes that were not all equal: rewards are told from there, in deviations.
         self._mean, self._deviation = 0.0, 1.0
 
     def step(self, episodes: Sequence[Episode]) -> dict[str, float]:
@@ -104,8 +110,8 @@ class RewardModelUpdater:
         learned = np.where(turned[:, None], learned[:, ::-1], learned)
         taken = [self._training.take(self._losses(batch, some)) for some in self._schedule(learned)]
         scores = self._scores(batch, len(valid))
-        if len(scores):
-            self._mean, self._deviation = float(scores.mean()), float(scores.std()) + _EPSILON
+        if len(scores) and scores.std() > _EQUAL * max(1.0, float(np.abs(scores).max())):
+            self._mean, self._deviation = float(scores.mean()), float(scores.std())
         tested = members[np.array(kept, np.bool_)] if found else members
         self._steps += 1
         self.policy.version += 1
@@ -123,8 +129,9 @@ class RewardModelUpdater:
     def reward(self, episodes: Sequence[Episode]) -> list[Episode]:
         """Return the episodes paid by the model instead of the world; verdicts stay the world's.
 
-        The last turn is paid the score of the whole, in deviations from the mean of the episodes learned from last;
-        the other turns nothing. Invalid episodes, and those in which nothing was said, stay as they are.
+        The last turn is paid the score of the whole, in deviations from the mean of the episodes learned from last (of
+        those before, where the last ones all scored alike; where none did otherwise, the score as it is); the other
+        turns nothing. Invalid episodes, and those in which nothing was said, stay as they are.
         """
         judged = [i for i, episode in enumerate(episodes) if episode.valid and episode.tokens]
         scores = self._scores(assemble([episodes[i] for i in judged]), len(judged))

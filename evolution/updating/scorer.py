@@ -39,8 +39,10 @@ class Scorer(torch.nn.Module):
         self.trunk = copy.deepcopy(bare.base_model)
         # Training and scoring compute the same: a score has no luck in it.
         self.trunk.train(False)
+        # Of what the trunk gives, and the model's own head reads; some trunks project it to another width at their end.
+        width = getattr(bare.get_output_embeddings(), "in_features", model.config.get_text_config().hidden_size)
         # Zero, so that nothing is drawn at random and every score begins at the same number.
-        self.head = torch.nn.Linear(int(model.config.get_text_config().hidden_size), 1, device=model.device)
+        self.head = torch.nn.Linear(width, 1, device=model.device)
         torch.nn.init.zeros_(self.head.weight)
         torch.nn.init.zeros_(self.head.bias)
 

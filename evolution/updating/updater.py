@@ -10,7 +10,7 @@ from palaestra.agents.policy import Sampling
 from palaestra.evolution.updating.peers import Peers
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Beginning", "TakesTurns", "Trainable", "Update", "Updater"]
+__all__ = ["Beginning", "RefusesPeers", "TakesTurns", "Trainable", "Update", "Updater"]
 
 
 class Trainable(Protocol):
@@ -83,7 +83,8 @@ class Beginning:
         sampling: How the policy samples: log-probabilities are compared at its temperature, and its token limit is the
             length that some losses divide by.
         scratch: Folder for what the trainer writes, such as logs for trackers.
-        report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`.
+        report_to: Trackers by the trainer's names, such as `"tensorboard"` or `"wandb"`. They are told what trainers
+            log; a reward model's figures, and those of judging in stages, are returned alone.
         peers: The processes that train the policy together; each begins and takes every step alike.
     """
 
@@ -104,4 +105,13 @@ class Update(Protocol):
         Raises:
             UsageError: If the policy cannot be trained.
         """
+        ...
+
+
+@runtime_checkable
+class RefusesPeers(Protocol):
+    """A method that not every number of processes can carry out; it is asked before a run is made."""
+
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if these processes cannot carry the method out."""
         ...

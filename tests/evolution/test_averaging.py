@@ -10,6 +10,7 @@ from palaestra.agents.specs import load_agent
 from palaestra.envs.errors import UsageError
 from palaestra.evolution.cli import main
 from palaestra.evolution.updating.averaging import average_into
+from peft import LoraConfig, get_peft_model
 
 
 @pytest.fixture
@@ -45,6 +46,37 @@ def test_what_cannot_be_averaged_is_refused(three: list[LocalPolicy], tmp_path: 
     wider = LocalPolicy.load(save_newborn(tmp_path / "wider", width=32))
     with pytest.raises(UsageError, match=r"is not built as .*: they differ in \d+ weights"):
         average_into([three[0], wider])
+
+
+def adapted(place: Path, number: int, *, shift: float = 0.0, alpha: int = 8) -> LocalPolicy:
+    """A policy with adapters that are `number` everywhere, on a newborn's weights plus some."""
+    policy = LocalPolicy.load(place, trainable=True)
+    with torch.no_grad():
+        for weight in policy.model.parameters():
+            weight += shift
+    plan = LoraConfig(task_type="CAUSAL_LM", r=4, lora_alpha=alpha, target_modules="all-linear")
+    policy.model = get_peft_model(policy.model, plan)  # type: ignore[assignment]
+    with torch.no_grad():
+        for weight in policy.model.parameters():
+            if weight.requires_grad:
+                weight.fill_(number)
+    return policy
+
+
+def test_adapters_of_one_model_alone_are_averaged(tmp_path: Path) -> None:
+    place = save_newborn(tmp_path / "newborn")
+    mean = average_into([adapted(place, 1), adapted(place, 3)])
+    below = LocalPolicy.load(place, trainable=True).model.state_dict()
+    for name, weight in mean.model.state_dict().items():
+        if ".lora_" in name:
+            assert set(weight.reshape(-1).tolist()) == {2.0}
+        else:
+            plain = name.removeprefix("base_model.model.").replace(".base_layer", "")
+            assert torch.equal(weight, below[plain])
+    with pytest.raises(UsageError, match=r"stand on different models: below them \d+ weights differ, the first is '"):
+        average_into([adapted(place, 1), adapted(place, 3, shift=0.1)])
+    with pytest.raises(UsageError, match=r"scaled differently .*: .*: 4.0.* and .*: 2.0"):
+        average_into([adapted(place, 1), adapted(place, 3, alpha=16)])
 
 
 def test_the_command_writes_a_policy(three: list[LocalPolicy], tmp_path: Path) -> None:

@@ -161,6 +161,16 @@ def test_how_tokens_are_averaged_by_hand(loss, expected, start):
     np.testing.assert_allclose(gradient, expected, atol=1e-6)
 
 
+def test_rows_that_teach_nothing_are_counted_among_the_tokens_of_a_part(start):
+    policy = tiny_policy()
+    episodes = [make_episode(policy, [([2, 3], [4])], [1.0]), make_episode(policy, [([2, 3], [5])], [0.0])]
+    episodes += [make_episode(policy, [([2], [6] * 4)], [0.0], group="uniform") for _ in range(2)]
+    gradient, inputs = gradient_of_logprobs(start(PolicyGradient(credit="dr_grpo", loss="bnpo"), policy), episodes)
+    # Advantages 1/2 and -1/2, over all ten tokens.
+    found = (gradient * inputs["tool_mask"]).sum(dim=1).tolist()
+    np.testing.assert_allclose(sorted(found), [-1 / 20, 0, 0, 1 / 20], atol=1e-6)
+
+
 def two_attempts(policy, *, good_shift=0.0, bad_shift=0.0, group="g"):
     return [
         make_episode(policy, [([2, 3], [A, A])], [1.0], shift=good_shift, group=group),
@@ -331,6 +341,19 @@ def test_lower_precision_in_training_is_not_worn_while_sampling(start, monkeypat
     assert policy.model(torch.tensor([[2, 3]])).logits.dtype == torch.float32
     monkeypatch.undo()
     assert not start(PolicyGradient(), exact).driver.trainer.args.bf16
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_ratios_of_rows_do_not_leave_their_bounds_for_lower_precision_alone(steps, start, monkeypatch):
+    monkeypatch.setattr(arguments, "_PARAMETERS_WORTH_BF16", 0)
+    policy = tiny_policy()
+    updater = start(variant("gspo", learning_rate=0.0, epochs=steps), policy)
+    if not updater.driver.trainer.args.bf16:
+        pytest.skip("this processor does not multiply bfloat16")
+    metrics = updater.step(sampled_batch(policy, derive_generator(0, "narrow")))
+    assert metrics["clip_low"] + metrics["clip_high"] <= (0.0 if steps == 1 else 0.1)
+    assert metrics["gap"] > 4e-4  # which is above their bounds
+    assert metrics["optimiser_steps"] == steps
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing(start):

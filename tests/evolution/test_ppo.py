@@ -40,6 +40,16 @@ def test_rewards_less_the_price_of_divergence_are_the_critics_targets(start):
     assert batch.advantages[0, [2, 3, 5]] == pytest.approx(whitened, abs=1e-4)
 
 
+def test_the_gap_is_from_who_sampled_whatever_ratios_compare_with(start):
+    for old, ratio in (("recorded", np.exp(0.1)), ("recomputed", 1.0)):
+        policy = tiny_policy()
+        method = Ppo(old_logprobs=old, updates_per_batch=1, epochs=1)
+        figures = start(method, policy).step([two_turns(policy, shift=0.1)])
+        assert figures["gap"] == pytest.approx(0.1, rel=1e-3)
+        assert figures["gap_kl"] == pytest.approx(np.exp(0.1) - 1.1, rel=1e-2)
+        assert figures["ratio"] == pytest.approx(ratio, rel=1e-4)
+
+
 def test_by_turns_all_tokens_of_a_turn_share_an_advantage(start):
     policy = tiny_policy()
     episode = two_turns(policy)

@@ -133,6 +133,12 @@ def test_the_loss_of_a_step_is_trls_on_the_same_numbers(loss, theirs, micro_rows
     assert policy.version == 1
 
 
+def test_no_share_is_told_of_pairs_that_there_were_none_of(start):
+    policy = tiny_policy()
+    assert "pairs_true" in start(Preference(), policy).step(conversations(policy))
+    assert "pairs_true" not in start(Preference(), policy).step(conversations(policy)[:1])
+
+
 def test_losses_worked_out_by_hand():
     ratios, tokens = torch.tensor([[2.0, -1.0]]), torch.tensor([[4.0, 2.0]])
     assert float(pair_losses(ratios, tokens, "dpo", 0.5)) == pytest.approx(np.log1p(np.exp(-1.5)))

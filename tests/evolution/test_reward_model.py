@@ -10,6 +10,7 @@ from palaestra.envs.seeding import derive_generator
 from palaestra.envs.task import Task
 from palaestra.evolution.updating.reward_model import RewardModel, agreement
 from tiny import A, B, largest_difference, make_episode, sampled_batch, tiny_policy
+from transformers import OPTConfig, OPTForCausalLM
 
 
 def groups(policy, seed, count=12):
@@ -80,6 +81,40 @@ def test_the_last_turn_is_paid_and_failures_are_left_alone(start):
     assert judged[0].turns[0].reward == 0.0
     assert judged[1] is broken
     assert updater.reward([]) == []
+
+
+@pytest.mark.parametrize("last", ["one", "alike", "none"])
+def test_equal_scores_are_no_measure(last, start):
+    """One episode, or several that score alike, have no deviation: rewards are told in that of before."""
+    policy = tiny_policy()
+    some = {"one": groups(policy, 1)[:1], "alike": groups(policy, 1)[:1] * 3, "none": []}[last]
+    fresh, probe = start(RewardModel(), policy), groups(policy, 2)
+    fresh.step(some)
+    assert [e.reward for e in fresh.reward(probe)] == [0.0] * len(probe)  # the scores as they begin
+    with torch.no_grad():
+        fresh._training.scorer.head.weight.copy_(torch.linspace(-1, 1, 32)[None])
+    fresh.step(some)
+    assert 0.1 < np.abs([e.reward for e in fresh.reward(probe)]).max() < 100.0
+
+    updater = start(RewardModel(learning_rate=3e-3), policy)
+    updater.step(groups(policy, 0))
+    before = [e.reward for e in updater.reward(probe)]
+    updater.step(some)
+    assert [e.reward for e in updater.reward(probe)] == before
+
+
+def test_a_trunk_that_projects_its_end_has_a_head_of_that_width(start):
+    policy = tiny_policy()
+    sizes = {"vocab_size": 12, "ffn_dim": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        policy.model = OPTForCausalLM(
+            OPTConfig(hidden_size=32, word_embed_proj_dim=16, max_position_embeddings=64, **sizes)
+        ).eval()
+    episodes = groups(tiny_policy(), 0, 2)
+    updater = start(RewardModel(), policy)
+    assert updater.step(episodes)["rows"] == 12.0
+    assert np.isfinite([e.reward for e in updater.reward(episodes)]).all()
 
 
 def test_agreement_counts_ordered_pairs_and_half_of_ties():

@@ -1,13 +1,27 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
 import torch
+from palaestra.agents.episode import Episode
 from palaestra.agents.policy import Sampling
+from palaestra.envs.seeding import derive_generator
 from palaestra.evolution.updating.policy_gradient import PolicyGradient
 from palaestra.evolution.updating.sharing import Packing, pack, takes_packing
 from palaestra.evolution.updating.updater import Beginning
-from tiny import make_episode, tiny_policy
-from transformers import Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from tiny import TinyPolicy, interrupted, largest_difference, make_episode, tiny_policy
+from transformers import (
+    FalconConfig,
+    FalconForCausalLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
+
+Starter: TypeAlias = Callable[..., Any]
 
 SIZES = {"vocab_size": 40, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
 PROMPTS = [[5, 6, 7, 8], [9, 10], [11, 12, 13, 14, 15, 16]]
@@ -111,3 +125,52 @@ def test_an_update_runs_shared_prompts_once(tmp_path: Path) -> None:
     policy.model.model.register_forward_hook(lambda module, args, out: widths.append(out[0].shape[0]))
     updater.step(episodes)
     assert widths == [4, 1, 1]  # tried row by row and packed without gradient, then learned from packed
+
+
+def groups(policy: TinyPolicy, step: int) -> list[Episode]:
+    """Replies to one prompt of 16 ids, which are worth to be laid end to end."""
+    draw = derive_generator(0, "groups", step)
+    prompt, replies = draw.integers(2, 12, 16).tolist(), draw.integers(2, 12, (6, 3)).tolist()
+    return [make_episode(policy, [(prompt, reply)], [float(i % 2)]) for i, reply in enumerate(replies)]
+
+
+def test_trying_leaves_no_trace_where_a_run_with_dropout_goes_on(start: Starter, tmp_path: Path) -> None:
+    """What is saved knows nothing of the try, so a run that is continued tries again."""
+    sampler = tiny_policy()
+    batches = [groups(sampler, step) for step in range(4)]
+    straight, first, second, *_ = interrupted(start, PolicyGradient(learning_rate=1e-2), batches, tmp_path)
+    assert largest_difference(straight.weights, second.weights) == 0.0
+    assert largest_difference(first.weights, second.weights) > 0.0
+
+
+def test_dropout_does_not_keep_rows_from_being_packed(start: Starter) -> None:
+    policy = tiny_policy(attention_dropout=0.5)
+    updater = start(PolicyGradient(), policy)
+    updater.step(groups(policy, 0))
+    assert updater.driver.trainer.shares_prompts is True
+
+
+def test_a_model_that_knows_no_such_mask_is_trained_row_by_row(start: Starter) -> None:
+    sizes = {name: size for name, size in SIZES.items() if name != "intermediate_size"}
+    policy = tiny_policy()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        policy.model = FalconForCausalLM(FalconConfig(**sizes, alibi=True)).eval()
+    assert takes_packing(policy.model)
+    updater = start(PolicyGradient(), policy)
+    assert updater.step(groups(policy, 0))["grad_norm"] > 0.0
+    assert updater.driver.trainer.shares_prompts is False
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate")])
+def test_want_of_memory_is_not_taken_for_a_model_that_differs(error: Exception, start: Starter) -> None:
+    policy = tiny_policy()
+    updater = start(PolicyGradient(), policy)
+
+    def fail(module: object, args: object, out: tuple[torch.Tensor]) -> None:
+        if out[0].shape[0] == 1:  # all rows in one line
+            raise error
+
+    policy.model.model.register_forward_hook(fail)
+    with pytest.raises(type(error)):
+        updater.step(groups(policy, 0))

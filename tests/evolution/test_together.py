@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 from palaestra.envs.errors import UsageError
+from palaestra.evolution.evolve import evolve
+from palaestra.evolution.objective import Objective
+from palaestra.evolution.recipes import find_recipe
+from palaestra.evolution.report.live import LiveView
 from palaestra.evolution.together import refuse_engine
+from palaestra.evolution.updating.finetune import Finetune
+from palaestra.evolution.updating.in_turn import UpdateInTurn
 from palaestra.evolution.updating.peers import Peers, launched, leads
+from rich.console import Console
 from tiny import largest_difference, tiny_policy
 from together_program import METHODS, trained
 
@@ -118,3 +125,31 @@ def test_an_engine_needs_the_process_for_itself():
     refuse_engine(Peers(), "vllm")
     with pytest.raises(UsageError, match="--engine vllm takes the process group that 2 processes"):
         refuse_engine(Peers(size=2), "vllm")
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("dpo", "A preference update"),
+        ("kto", "KTO"),
+        ("ppo", "PPO"),
+        ("self-rewarding", "A preference update"),
+        ("spin", "A preference update"),
+        ("eto", "A preference update"),
+        ("rlhf", "A reward model"),
+    ],
+)
+def test_what_one_process_carries_out_is_refused_before_a_run_is_made(name, method, monkeypatch, tmp_path):
+    monkeypatch.setattr(Peers, "join", classmethod(lambda cls: cls(size=2)))
+    settings = {"objective": Objective("any", ("arithmetic",)), "policy": "nursery:arithmetic", "seed": 0}
+    with pytest.raises(UsageError, match=f"{method} is carried out by one process, and 2 were launched"):
+        evolve(find_recipe(name, {}), **settings, directory=tmp_path / "run", view=LiveView(Console(quiet=True)))
+    assert not (tmp_path / "run").exists()
+
+
+def test_methods_in_turn_that_divide_weights_are_refused_before_a_run_is_made(monkeypatch):
+    peers = Peers(size=2)
+    monkeypatch.setattr(peers, "zero", {})
+    with pytest.raises(UsageError, match="Methods in turn would each divide"):
+        UpdateInTurn((1, 1), (Finetune(), Finetune())).refuse_peers(peers)
+    UpdateInTurn((1, 1), (Finetune(), Finetune())).refuse_peers(Peers(size=2))
