@@ -19,7 +19,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.evolution.updating.batching import Batch, Rows
 from palaestra.evolution.updating.driver import Driver, Part
 from palaestra.evolution.updating.finetune import Finetune, FinetuneUpdater
-from palaestra.evolution.updating.peers import refuse_peers
+from palaestra.evolution.updating.peers import Peers, refuse_peers
 from palaestra.evolution.updating.updater import Beginning, Trainable
 
 __all__ = ["ConfidentFinetune", "ConfidentUpdater", "confidence_at", "hardened"]
@@ -50,13 +50,17 @@ class ConfidentFinetune(Finetune):
         if len(self.answers) not in (0, 2) or len(set(self.answers)) != len(self.answers):
             raise UsageError(f"answers must be two that differ, or none; got {list(self.answers)}.")
 
+    def refuse_peers(self, peers: Peers) -> None:
+        """Raise `UsageError` if several processes train together; see `RefusesPeers`."""
+        refuse_peers(peers, "Fine-tuning with confidence")
+
     def start(self, policy: Trainable, beginning: Beginning) -> "ConfidentUpdater":
         """Begin work on a policy; see `Update.start`. The policy's own replies are as long as `sampling` allows.
 
         Raises:
             UsageError: If the policy cannot say in this process what it predicts.
         """
-        refuse_peers(beginning.peers, "Fine-tuning with confidence")
+        self.refuse_peers(beginning.peers)
         if not isinstance(policy, LocalPolicy):
             raise UsageError(f"Expected a local policy, which can be asked what it predicts; got {policy}.")
         driver = super().start(policy, beginning).driver

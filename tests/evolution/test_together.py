@@ -137,6 +137,7 @@ def test_an_engine_needs_the_process_for_itself():
         ("spin", "A preference update"),
         ("eto", "A preference update"),
         ("rlhf", "A reward model"),
+        ("weak-to-strong", "Fine-tuning with confidence"),
     ],
 )
 def test_what_one_process_carries_out_is_refused_before_a_run_is_made(name, method, monkeypatch, tmp_path):
