@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     from palaestra.agents.episode import Episode
     from palaestra.agents.http.meter import Usage
 
-__all__ = ["bench"]
+__all__ = ["MAX_TOKENS", "TEMPERATURE", "bench"]
+
+MAX_TOKENS = 64
+"""Most tokens of one reply, where nobody says otherwise."""
+TEMPERATURE = 1.0
+"""Of sampled attempts, where nobody says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +90,8 @@ def bench(
     tasks: Annotated[
         str, typer.Option(metavar="N", help="Most held-out tasks of each environment; `all` takes every one of a file.")
     ] = "500",
-    temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampled attempts.")] = 1.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one reply.")] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of the sampled attempts.")] = TEMPERATURE,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Most tokens of one reply.")] = MAX_TOKENS,
     seed: Annotated[int, typer.Option(min=0, help="Chooses the tasks, and names all randomness.")] = 0,
     json: Annotated[
         Path | None,
@@ -122,6 +127,8 @@ def bench(
     command goes on after a kill; policies are compared in pairs. Exit code 1 says that a figure is missing.
     """
     check_writable(json)
+    if str(markdown) == "-":
+        raise UsageError("--markdown - came, expected a file: standard output shows the tables already.")
     check_writable(markdown, "--markdown")
     from palaestra.evolution.cli import bench_suite as suites
 

@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -253,13 +253,17 @@ def _ability(env: str) -> str:
 def _show(console: Console, result: Result) -> None:
     # Imported late: the ending needs scipy, and the half second is better spent when there is something to end.
     from palaestra.envs.arena.catalogue import is_arena
+    from palaestra.evolution.report.account.arms import arm_names
     from palaestra.evolution.report.arms import arms_table
     from palaestra.evolution.report.table import print_ending
+    from palaestra.evolution.run import Run
 
+    with Run.open(result.run, read_only=True) as run:
+        parts = run.config.get("parts", {})
     if is_arena(result.env):
         again = ["palaestra", "tournament", result.env, "--players", f"run:{result.run}", f"run:{result.run}@0"]
         again += ["scripted:random", "--games", "1000"]
-    elif (ways := arms_table(result)) is not None:
+    elif (ways := arms_table(result, arm_names(parts))) is not None:
         print_ending(console, result, result.run / "curve.png")
         console.print(ways)
         return
@@ -270,5 +274,23 @@ def _show(console: Console, result: Result) -> None:
         # A score of another measure goes by a name that is no spec.
         usual = result.after.scores[0].measure
         specs = (score.env for score in result.after.scores if score.measure == usual)
-        again = ["palaestra", "bench", *specs, "--policy", policy, "--attempts", "8"]
+        again = ["palaestra", "bench", *specs, "--policy", policy, "--attempts", "8", *_sampled_alike(parts)]
     print_ending(console, result, result.run / "curve.png", [("measure further", shlex.join(again))])
+
+
+def _sampled_alike(parts: Mapping[str, Any]) -> list[str]:
+    """Return the options with which `palaestra bench` samples as a run's evaluation did, where it would not by itself.
+
+    Args:
+        parts: The recipe as `describe` tells it.
+    """
+    from palaestra.evolution.cli.bench import MAX_TOKENS, TEMPERATURE
+
+    evaluate = parts.get("evaluate") or {}
+    # What measures more than held-out tasks holds how these are measured.
+    held_out = evaluate["tasks"] if isinstance(evaluate.get("tasks"), Mapping) else evaluate
+    sampling = held_out.get("sampling") or {}
+    most, temperature = sampling.get("max_tokens", MAX_TOKENS), sampling.get("temperature", TEMPERATURE)
+    words = [] if most == MAX_TOKENS else ["--max-tokens", str(most)]
+    # Several attempts at 0 would be one.
+    return words if temperature in (0, TEMPERATURE) else [*words, "--temperature", str(temperature)]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from palaestra.envs.errors import UsageError
 from palaestra.evolution.cli.configuration import ConfigFile
 from palaestra.evolution.cli.output import check_writable
 from rich.console import Console
@@ -24,6 +25,8 @@ def report(
     It tells what was done, draws the curves, compares the same tasks before and after, and holds as many episodes as
     fit, to be filtered, searched and read token by token.
     """
+    if str(out) == "-":
+        raise UsageError("--out - came, expected a file: the page is one HTML file.")
     check_writable(out, "--out")
     from palaestra.evolution.report.account.account import refuse_tournament
     from palaestra.evolution.report.report import write_report

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from secrets import token_hex
@@ -165,9 +166,8 @@ def _handler(feed: Feed) -> type[BaseHTTPRequestHandler]:
 
             A page from elsewhere can make its own name point here (DNS rebinding) and would then read the answers.
             """
-            port = self.connection.getsockname()[1]
             hosts = self.headers.get_all("Host") or []
-            return len(hosts) == 1 and hosts[0].lower() in (f"{_LOOPBACK}:{port}", f"localhost:{port}")
+            return len(hosts) == 1 and hosts[0].lower() in _own_names(self.connection.getsockname()[1])
 
         def _answer(self, status: HTTPStatus, kind: str, text: str) -> None:
             body = text.encode()
@@ -181,6 +181,12 @@ def _handler(feed: Feed) -> type[BaseHTTPRequestHandler]:
             """Say nothing: people read the page."""
 
     return Handler
+
+
+def _own_names(port: int) -> frozenset[str]:
+    """Return what a request may call a server at a port; the one that browsers take by default they leave out."""
+    names = (_LOOPBACK, "localhost")
+    return frozenset(f"{name}:{port}" for name in names) | frozenset(names if port == HTTP_PORT else ())
 
 
 def _headers(kind: str, length: int, allowed: str) -> Mapping[str, str]:

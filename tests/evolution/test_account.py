@@ -1,6 +1,7 @@
 """What a page tells of a run: read by streaming, thinned by a stated rule, cheap to ask for again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from palaestra.evolution.durable import RowLog
 from palaestra.evolution.experience import Outcomes
 from palaestra.evolution.report.account.account import Account, refuse_tournament
 from palaestra.evolution.report.account.comparing import comparison_of
-from palaestra.evolution.report.account.curves import positions, step_curves
+from palaestra.evolution.report.account.curves import measured, positions, step_curves
+from palaestra.evolution.report.account.excerpt import _gathered, _units
 from palaestra.evolution.report.account.statuses import status_shares
 from palaestra.evolution.report.account.tables import rating_above
 from palaestra.evolution.report.account.thinning import Thinned, thin_series
@@ -73,9 +75,40 @@ def test_the_four_transitions_are_counted_in_pairs() -> None:
         "right_wrong": 1,
         "wrong_right": 2,
         "wrong_wrong": 0,
+        "tasks": 4,
         "change": [0.25, *found["change"][1:]],
     }, "f was sampled and e is no experience"
     assert found["change"][1] < 0.25 < found["change"][2]
+
+
+def test_attempts_at_one_task_are_one_task_to_the_interval() -> None:
+    ids = [f"{task}/a{attempt}" for task in range(50) for attempt in range(4)]
+    tasks = [id_.partition("/")[0] for id_ in ids]
+
+    def side(group: str, right: int) -> Outcomes:
+        statuses = ["correct" if int(task) < right else "wrong" for task in tasks]
+        return Outcomes(ids, [ENV] * 200, tasks, [group] * 200, statuses, [[0.0]] * 200)
+
+    (found,) = transitions(side("alone", 10), side("review", 15), ["review", "again"])
+    assert (found["pairs"], found["wrong_right"], found["tasks"]) == (200, 20, 50)
+    change, low, high = found["change"]
+    assert change == pytest.approx(0.1)
+    assert (low, high) == (pytest.approx(0.02, abs=0.01), pytest.approx(0.18, abs=0.021)), (
+        "the spread is that of 50 tasks"
+    )
+
+
+def test_games_against_several_opponents_are_not_one_change() -> None:
+    ids = [f"nim/{who}/{game}" for who in ("search:minimax", "start") for game in range(4)]
+    groups = [id_.split("/")[1] for id_ in ids]
+
+    def side(won: int) -> Outcomes:
+        statuses = ["correct" if n % 4 < won and who == "start" else "wrong" for n, who in enumerate(groups)]
+        return Outcomes(ids, ["nim"] * 8, ["seat-0"] * 8, groups, statuses, [[0.0]] * 8)
+
+    assert transitions(side(0), side(4)) == []
+    own = Outcomes(ids, ["nim"] * 8, ["seat-0"] * 8, [""] * 8, ["correct"] * 8, [[1.0]] * 8)
+    assert transitions(own, own) == [], "nor are games with oneself"
 
 
 def test_advantages_are_those_of_the_updates_own_rule() -> None:
@@ -113,6 +146,17 @@ def test_positions_and_curves_are_read_from_the_figures() -> None:
     assert curves["pace"] == {"lag/max": [1.0]}
 
 
+def test_what_a_server_charged_is_no_measurement() -> None:
+    charged = {"server/requests": 4.0, "server/spend": 0.25}
+    rows: list[dict[str, Any]] = [
+        {"step": 0, "phase": "evaluate/e", "accuracy": 0.5, "sag": 0.1} | charged,
+        {"step": 1, "phase": "train", "reward": 0.5, "lag/max": 1.0} | charged,
+    ]
+    (curve,) = measured(rows, {})
+    assert [figure["name"] for figure in curve["figures"]] == ["sag"]
+    assert step_curves(rows)["pace"] == {"lag/max": [1.0]}
+
+
 def test_a_rating_is_the_odds_on_elos_scale() -> None:
     assert rating_above(10 / 11) == pytest.approx(400)
     assert rating_above(0.5) == 0
@@ -125,7 +169,7 @@ def test_a_run_is_told_with_every_episode_it_has_room_for(tmp_path: Path) -> Non
     assert (about["recipe"], about["status"], about["step"], about["seed"]) == ("grpo", "stopped", 6, 0)
     assert [phase["name"] for phase in about["phases"]] == ["acquire", "refine", "update", "evaluate"]
     assert about["phases"][0]["says"].startswith("Plays 2 tasks a step, 4 attempts each")
-    assert excerpt["training"] == {"episodes": 48, "kept": 48, "every": 1}
+    assert excerpt["training"] == {"episodes": 48, "kept": 48, "every": 1, "cut": 0}
     assert [(side["step"], side["kept"]) for side in excerpt["held_out"]] == [(0, 8), (6, 8)]
     assert "<|end|>" in excerpt["specials"]
     (moved,) = read(sections, "transitions")
@@ -169,6 +213,75 @@ def test_a_run_larger_than_the_room_is_thinned_evenly_and_says_so(tmp_path: Path
     before = {one["task"] for one in told if one["held_out"] and one["step"] == 0}
     assert before == {one["task"] for one in told if one["held_out"] and one["step"] == 20}, "the same tasks"
     assert read(small, "statuses") == read(whole, "statuses"), "what is counted is counted over all"
+
+
+def trained_in(sections: dict[str, str]) -> dict[str, list[int]]:
+    """Return the attempts in a page by group."""
+    found: dict[str, list[int]] = {}
+    for one in episodes_in(sections):
+        if not one["held_out"]:
+            found.setdefault(one["group"], []).append(one["attempt"])
+    return found
+
+
+def test_large_groups_are_in_a_page_whole(tmp_path: Path) -> None:
+    place = told_run(tmp_path / "run", steps=3, groups=4, attempts=32)
+    sections = Account(place, episode_bytes=24_000).sections()
+    training = read(sections, "excerpt")["training"]
+    assert training["every"] > 1
+    assert training["cut"] == 0
+    everything = [f"s{step}/g{group}" for step in range(1, 4) for group in range(4)]
+    assert trained_in(sections) == {group: list(range(32)) for group in everything[:: training["every"]]}
+
+
+def test_of_a_group_larger_than_the_room_the_first_attempts_are_kept_and_counted(tmp_path: Path) -> None:
+    place = told_run(tmp_path / "run", steps=1, groups=2, attempts=256)
+    sections = Account(place, episode_bytes=20_000).sections()
+    training = read(sections, "excerpt")["training"]
+    ((group, attempts),) = trained_in(sections).items()
+    assert group == "s1/g0"
+    assert attempts == list(range(len(attempts)))
+    assert 16 < training["kept"] == len(attempts) < 256
+    assert training["cut"] == 1
+    assert len(sections["c0"]) + len(sections["i0"]) < 20_000
+
+
+def interwoven(place: Path, games: int) -> Path:
+    """Make a run whose step holds two groups a game, row by row: what was moved, and what came of it."""
+    begin(place)
+    with Run.open(place) as run:
+        lived = play_step(1, games, 4, lambda a, b, r: str(a + b))
+        woven = [
+            replace(episode, group=f"{episode.group}/{'moves' if episode.attempt % 2 else 'ends'}") for episode in lived
+        ]
+        run.experience.write("step-000001", woven, {"step": 1})
+    return place
+
+
+def test_groups_whose_rows_are_interwoven_are_whole_too(tmp_path: Path) -> None:
+    place = interwoven(tmp_path / "run", games=64)
+    order = [f"s1/g{game}/{kind}" for game in range(64) for kind in ("ends", "moves")]
+    for room in (1_000_000, 30_000, 8_000):
+        sections = Account(place, episode_bytes=room).sections()
+        found = trained_in(sections)
+        assert list(found) == order[:: read(sections, "excerpt")["training"]["every"]]
+        assert all(len(attempts) == 2 for attempts in found.values())
+    assert read(sections, "excerpt")["training"]["every"] > 2
+
+
+def test_thousands_of_one_group_are_not_held_at_once() -> None:
+    units = _units(["mirror"] * 1_000 + ["other"])
+    assert [len(unit) for unit in units] == [256, 256, 256, 232, 1]
+    unit_of = {row: number for number, rows in enumerate(units) for row in rows}
+    episode = play_step(1, 1, 1, lambda a, b, r: "1")[0]
+    # In the middle of the second unit its rows were no longer wanted.
+    lived = ((row, episode) for row in range(1_001) if not 300 <= row < 512)
+    assert [(number, len(rows)) for number, rows, _ in _gathered(lived, unit_of, units)] == [
+        (0, 256),
+        (2, 256),
+        (3, 232),
+        (4, 1),
+    ]
 
 
 def test_asked_again_only_what_changed_has_changed(tmp_path: Path) -> None:

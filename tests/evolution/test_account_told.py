@@ -54,6 +54,7 @@ def test_ways_of_answering_are_told_round_by_round(tmp_path: Path) -> None:
     assert all(one["figures"] == [] for one in sections["measured"]), "rounds are no curves over steps"
     (moved,) = sections["transitions"]
     assert [moved[kind] for kind in ("right_right", "right_wrong", "wrong_right", "wrong_wrong")] == [2, 2, 2, 2]
+    assert (moved["pairs"], moved["tasks"]) == (8, 8)
 
 
 def test_a_vote_is_told_by_members_and_within_the_tokens_of_another() -> None:

@@ -17,6 +17,7 @@ from palaestra.envs.errors import UsageError
 from palaestra.envs.feedback import ASK, EXPLAIN, IT_STANDS, OTHERS, REVISE
 from palaestra.envs.verdict import Status, Verdict
 from palaestra.evolution.evaluation.correcting import Correcting
+from palaestra.evolution.evaluation.record import Estimate, Evaluation, Score
 from palaestra.evolution.evaluation.rounds import course_of_drafts, course_of_votes, figures_of, votes_within
 from palaestra.evolution.evaluation.voting import Ballot
 from palaestra.evolution.evolve import evolve, resume
@@ -199,9 +200,12 @@ def test_most_of_several_replies_count_and_the_greedy_one_is_the_baseline(ran):
 def test_the_ending_shows_every_way_of_answering(ran):
     result, _ = ran("self-correct-audit", **{"evaluate.tasks": 8})
     console = Console(width=160, record=True)
-    console.print(arms_table(result))
+    ways = [arm.name for arm in find_recipe("self-correct-audit").evaluate.arms]
+    console.print(arms_table(result, ways))
     text = console.export_text()
-    for words in ("alone", "oracle stops", "debate", "within tokens of debate", "→"):
+    named = [line.strip().split("  ")[0] for line in text.splitlines()]
+    assert [line for line in named if line in ("alone", *ways, result.env)] == ["alone", *ways]
+    for words in ("oracle stops", "debate", "within tokens of debate", "→"):
         assert words in text
     assert len(re.findall(r"100\.0 %", text)) >= 2
 
@@ -296,4 +300,23 @@ def test_a_run_of_another_kind_has_no_such_table():
     class Other:
         after = type("Evaluation", (), {"scores": ()})
 
-    assert arms_table(Other) is None
+    assert arms_table(Other, ()) is None
+
+
+def test_the_table_says_where_where_there_are_several_environments():
+    def measured(env, way="", value=0.5):
+        named = f"{env} with {way}" if way else env
+        words = f"held-out accuracy, {way}" if way else "held-out accuracy"
+        figures = {"round 0": value, "replies": 1.0, "tokens": 8.0}
+        return Score(named, 4, Estimate(value, 0.0, 1.0), {}, value, {}, 0, 8, 0.0, measure=words, figures=figures)
+
+    class Two:
+        before = Evaluation(0, 0, (measured("a", value=0.125), measured("b", value=0.25)))
+        after = Evaluation(1, 1, tuple(measured(env, way) for env in "ab" for way in ("", "vote")))
+
+    console = Console(width=160, record=True)
+    console.print(arms_table(Two, ["debate", "vote"]))
+    lines = [line.split() for line in console.export_text().splitlines() if line.strip()]
+    labels = [line[0] for line in lines if line[0] in ("alone", "debate", "vote", "a", "b")]
+    assert labels == [word for env in "ab" for way in ("alone", "debate", "vote") for word in (way, env)]
+    assert [line[1] for line in lines if line[0] == "alone"] == ["12.5", "25.0"]

@@ -37,6 +37,19 @@ def test_what_cannot_be_shown_is_said_in_one_line(tmp_path: Path, capsys: pytest
     assert "palaestra tournament --resume" in capsys.readouterr().err
 
 
+def test_a_page_and_tables_are_no_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = told_run(tmp_path / "run", steps=1)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert run("report", place, "--out", "-") == 2
+    assert "--out - came" in capsys.readouterr().err
+    assert run("bench", "smoke", "--policy", "scripted:random", "--markdown", "-") == 2
+    assert "--markdown - came" in capsys.readouterr().err
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def score(env: str, value: float) -> dict[str, object]:
     accuracy = {"value": value, "low": 0.0, "high": 1.0}
     rest = {"pass_at_k": {}, "mean_reward": value, "statuses": {}, "invalid": 0, "tokens": 0, "seconds": 0.0}

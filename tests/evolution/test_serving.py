@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from palaestra.envs.errors import RunError, UsageError
 from palaestra.evolution.report.account.account import Account
-from palaestra.evolution.report.serving import Feed, Watch
+from palaestra.evolution.report.serving import Feed, Watch, _own_names
 from palaestra.evolution.run import Run
 from told_runs import begin, go_on, measure, told_run
 
@@ -102,6 +102,11 @@ def test_only_this_machine_by_its_own_name_is_answered(watched: Watch) -> None:
         assert b"grpo" not in answer.read()
     assert ask(watched, "/", host=f"localhost:{port}").status == 200
     assert watched._server.server_address[0] == "127.0.0.1"
+
+
+def test_the_port_that_browsers_leave_out_may_be_left_out() -> None:
+    assert _own_names(80) == {"127.0.0.1", "localhost", "127.0.0.1:80", "localhost:80"}
+    assert _own_names(8080) == {"127.0.0.1:8080", "localhost:8080"}
 
 
 def test_nothing_else_is_served(watched: Watch) -> None:

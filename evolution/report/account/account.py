@@ -139,7 +139,7 @@ class Account:
             "pool": pool_of(_latest(run)),
             "contexts": self._contexts.told([steps[step] for step in sorted(steps)], run.contexts),
             "statuses": status_shares(self._training.statuses),
-            "transitions": transitions(sides[0].outcomes, sides[1].outcomes) if len(sides) > 1 else [],
+            "transitions": transitions(sides[0].outcomes, sides[1].outcomes, names) if len(sides) > 1 else [],
             "transfer": transferred(history),
             "league": league(_latest(run)),
             "lineage": self._lineage.drawn(run.checkpoints(), accuracy),
@@ -149,6 +149,7 @@ class Account:
                     "episodes": self._training.episodes,
                     "kept": sum(len(unit.facts) for unit in self._training.units),
                     "every": self._training.every,
+                    "cut": self._training.cut,
                 },
                 "held_out": [
                     {"step": side.step, "tasks": len(side.outcomes.ids), "kept": len(side.units(every)), "every": every}

@@ -5,6 +5,7 @@ from typing import Any
 
 from palaestra.evolution.report.account.thinning import thin_series
 from palaestra.evolution.report.watching import AUDIT
+from palaestra.evolution.spending import SERVER
 
 __all__ = ["ARM", "MOST_POINTS", "Row", "evaluation_rows", "measured", "positions", "step_curves"]
 
@@ -51,11 +52,15 @@ def _figures(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return curves of what else was measured.
 
     Accuracy by position has a picture of its own, and so has a way of answering, unless it was measured time and again.
+    What a server was asked for and charged is no measurement.
     """
     answered = [row for row in rows if row.keys() >= ARM]
     if answered and sum(row["step"] > 0 for row in answered) < 2:
         return []
-    names = dict.fromkeys(name for row in rows for name in row if name not in _OWN and not name.startswith(_POSITION))
+    told_elsewhere = (_POSITION, SERVER)
+    names = dict.fromkeys(
+        name for row in rows for name in row if name not in _OWN and not name.startswith(told_elsewhere)
+    )
     bounded = {name for name in names if f"{name} low" in names}
     plain = [name for name in names if not any(name in (f"{b} low", f"{b} high") for b in bounded)]
     curves = []
@@ -93,7 +98,8 @@ def positions(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def step_curves(rows: Sequence[Row]) -> dict[str, Any]:
     """Return the curves of training: one list of steps, and figures by name, None where there is none.
 
-    `reward`, `correct`, and with an auditor `audit`; `watch`, `update`, `pace` hold the others by name.
+    `reward`, `correct`, and with an auditor `audit`; `watch`, `update`, `pace` hold the others by name, but for what
+    servers charged, which is told as cost.
     """
     trained = [row for row in rows if row["phase"] == _TRAIN]
     names = list(dict.fromkeys(name for row in trained for name in row if name not in ("step", "phase", "time")))
@@ -109,6 +115,6 @@ def step_curves(rows: Sequence[Row]) -> dict[str, Any]:
     for kind in ("watch", "update"):
         start = f"{kind}/"
         curves[kind] = {name[len(start) :]: of[name] for name in of if name.startswith(start)}
-    known = ("watch/", "update/", "seconds/", "reward", "correct", "acquired", "used", "invalid", "tokens")
+    known = ("watch/", "update/", "seconds/", SERVER, "reward", "correct", "acquired", "used", "invalid", "tokens")
     curves["pace"] = {name: column for name, column in of.items() if not name.startswith(known)}
     return curves

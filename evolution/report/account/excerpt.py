@@ -4,7 +4,7 @@ Shards are streamed, each once: shards are facts, so what was read of one stays 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from palaestra.agents.episode import Episode
@@ -21,8 +21,9 @@ __all__ = ["GREEDY", "HeldOutSide", "Training", "Unit", "judged"]
 GREEDY = "greedy"
 """Group of the held-out episodes that accuracy is measured on, where there is such a group."""
 
-# Of a group with more attempts these many consecutive ones are a unit.
-_LARGEST_UNIT = 16
+# Episodes of a group belong together if they lie within so many rows; further ones (games against one opponent may be
+# thousands) are another unit, for a shard is never held whole.
+_SPAN = 256
 # What an episode takes in the columns that it is found by, besides the names in them.
 _FACT_BYTES = 36
 
@@ -38,6 +39,7 @@ class Unit:
         facts: What each is found by.
         content: The unit as JSON, see `encode`.
         size: Bytes that it takes in a page, about.
+        cut: Whether some of the episodes that belong to it had no room.
     """
 
     shard: str
@@ -46,20 +48,32 @@ class Unit:
     facts: tuple[Fact, ...]
     content: str
     size: int
+    cut: bool = False
 
     @classmethod
-    def of(cls, shard: str, step: int, held_out: bool, facts: tuple[Fact, ...], content: Sequence[Json]) -> "Unit":
+    def of(
+        cls,
+        shard: str,
+        step: int,
+        held_out: bool,
+        facts: tuple[Fact, ...],
+        content: Sequence[Json],
+        *,
+        cut: bool = False,
+    ) -> "Unit":
         """Return a unit of what `encode_unit` made."""
         text = compact_json(content)
         # In a script a "<" takes six bytes.
         named = sum(len(name.encode()) for name in {name for fact in facts for name in (fact.task, fact.group)})
         size = len(text.encode()) + 5 * text.count("<") + named + _FACT_BYTES * len(facts)
-        return cls(shard, step, held_out, facts, text, size)
+        return cls(shard, step, held_out, facts, text, size, cut)
 
 
 @dataclass
 class Training:
     """The training episodes in a page: every k-th group of the run, whole.
+
+    Of a group that alone is larger than the budget the first attempts are kept.
 
     Attributes:
         budget: Most bytes.
@@ -78,6 +92,11 @@ class Training:
     def units(self) -> list[Unit]:
         """What the page holds."""
         return self._thinned.kept
+
+    @property
+    def cut(self) -> int:
+        """How many of the groups that it holds are not whole."""
+        return sum(unit.cut for unit in self.units)
 
     @property
     def every(self) -> int:
@@ -116,10 +135,29 @@ class Training:
         lived = store.stream(shard, lambda row: (begin + unit_of[row]) % thinned.every == 0)
         for number, rows, episodes in _gathered(lived, unit_of, units):
             thinned.skip(begin + number - thinned.seen)
-            facts = tuple(fact_of(episode, learned=episode.id in learned) for episode in episodes)
-            unit = Unit.of(shard, step, False, facts, encode_unit(episodes, rows, spell, better))
+            unit = self._unit(shard, step, episodes, rows, learned, spell, better)
             thinned.offer(unit, unit.size)
         thinned.skip(begin + len(units) - thinned.seen)
+
+    def _unit(
+        self,
+        shard: str,
+        step: int,
+        episodes: Sequence[Episode],
+        rows: Sequence[int],
+        learned: frozenset[str],
+        spell: Spell,
+        better: Mapping[int, Sequence[float]],
+    ) -> Unit:
+        """Return a group as a unit, or as many of its first attempts as there is room for."""
+        room = len(rows)
+        while True:
+            facts = tuple(fact_of(episode, learned=episode.id in learned) for episode in episodes[:room])
+            content = encode_unit(episodes[:room], rows[:room], spell, better)
+            unit = Unit.of(shard, step, False, facts, content, cut=room < len(rows))
+            if unit.size <= self.budget or room == 1:
+                return unit
+            room //= 2
 
 
 @dataclass
@@ -169,33 +207,40 @@ class HeldOutSide:
 
 
 def judged(outcomes: Outcomes) -> list[int]:
-    """Return the rows of an evaluation that accuracy is measured on."""
+    """Return the rows of an evaluation that accuracy is measured on: the greedy ones, or all where there are none."""
     greedy = [row for row, group in enumerate(outcomes.groups) if group == GREEDY]
     return greedy or list(range(len(outcomes.groups)))
 
 
 def _units(groups: Sequence[str]) -> list[list[int]]:
-    """Return rows that belong together: consecutive ones of one group, not too many."""
+    """Return rows that belong together, those of one group, in the order of their first rows."""
     units: list[list[int]] = []
+    unit_of: dict[str, list[int]] = {}
     for row, group in enumerate(groups):
-        if units and groups[units[-1][0]] == group and len(units[-1]) < _LARGEST_UNIT:
-            units[-1].append(row)
-        else:
-            units.append([row])
+        unit = unit_of.get(group)
+        if unit is None or row - unit[0] >= _SPAN:
+            unit = unit_of[group] = []
+            units.append(unit)
+        unit.append(row)
     return units
 
 
 def _gathered(
-    lived: Iterator[tuple[int, Episode]], unit_of: dict[int, int], units: Sequence[Sequence[int]]
+    lived: Iterator[tuple[int, Episode]], unit_of: Mapping[int, int], units: Sequence[Sequence[int]]
 ) -> Iterator[tuple[int, list[int], list[Episode]]]:
-    """Yield whole units: number, rows and episodes."""
-    rows, episodes = list[int](), list[Episode]()
+    """Yield units in order: number, rows and episodes; one of which some rows were no longer wanted is left out."""
+    begun: dict[int, list[tuple[int, Episode]]] = {}
+
+    def whole(upto: int) -> Iterator[tuple[int, list[int], list[Episode]]]:
+        while begun:
+            number = next(iter(begun))
+            if units[number][-1] > upto:
+                return
+            found = begun.pop(number)
+            if len(found) == len(units[number]):
+                yield number, [row for row, _ in found], [episode for _, episode in found]
+
     for row, episode in lived:
-        if rows and unit_of[rows[0]] != unit_of[row]:
-            rows, episodes = [], []  # Its other rows were no longer wanted.
-        rows.append(row)
-        episodes.append(episode)
-        number = unit_of[row]
-        if len(rows) == len(units[number]):
-            yield number, rows, episodes
-            rows, episodes = [], []
+        begun.setdefault(unit_of[row], []).append((row, episode))
+        yield from whole(row)
+    yield from whole(len(unit_of))
