@@ -1,14 +1,12 @@
 """The page about runs in a real browser: it draws, filters, is led by keyboard, fits phone and paper, logs no error."""
 
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from opened_pages import CONTRASTS, Opened, rows, until
 from palaestra.evolution.report.report import write_report
-from palaestra.evolution.run import Run
-from told_runs import begin, go_on, measure, told_run
+from told_runs import told_run
 
 pytestmark = pytest.mark.browser
 
@@ -224,30 +222,3 @@ def test_several_runs_lie_side_by_side(chromium: Any, tmp_path: Path) -> None:
         assert rows(page) == 32 + 16
         page.locator("#lineage .which button").nth(1).click()
         assert page.locator("#lineage svg .node").count() == 4 * 2 + 1
-
-
-def test_a_run_is_watched_while_it_goes_on(chromium: Any, tmp_path: Path) -> None:
-    from palaestra.evolution.report.serving import Watch
-
-    begin(place := tmp_path / "run")
-    with Run.open(place) as run:
-        measure(run, 0, 4, 0.5)
-        go_on(run, 1)
-    watch = Watch([place])
-    thread = threading.Thread(target=watch.serve)
-    thread.start()
-    try:
-        with Opened(chromium, watch.url) as page:
-            assert rows(page) == 8 + 4
-            page.locator(".list").focus()
-            page.keyboard.press("ArrowDown")
-            reading = page.locator(".detail .where").inner_text()
-            with Run.open(place) as run:
-                go_on(run, 2)
-                until(page, "document.querySelector('.count').textContent.startsWith('20 of 20')")
-                assert "at work, step 2 of 6" in page.locator("#head").inner_text()
-            assert page.locator(".detail .where").inner_text() == reading, "what is being read stays open"
-            assert page.locator("[role=option][aria-selected=true]").get_attribute("aria-posinset") == "2"
-    finally:
-        watch.stop()
-        thread.join()

@@ -1,12 +1,13 @@
 """Ways of answering and versions of a context in a real browser: drawn, read by keyboard, on phone and paper."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from opened_pages import CONTRASTS, Opened, rows
 from palaestra.evolution.report.report import write_report
-from telling_runs import answering_run, telling_run
+from telling_runs import answering_run, telling_run, versions
 from told_runs import told_run
 
 pytestmark = pytest.mark.browser
@@ -93,6 +94,22 @@ def test_versions_are_read_and_compared_by_keyboard(chromium: Any, told: Path) -
         page.locator("#told .against").select_option(label="v2, step 3")
         assert card.locator(".entry.gone del").inner_text().startswith("def add")
         assert card.locator(".entry").count() == 1, "all else is as it was"
+
+
+def test_a_version_whose_files_are_gone_takes_no_other_section_with_it(chromium: Any, tmp_path: Path) -> None:
+    place = telling_run(tmp_path / "run")
+    shutil.rmtree(place / "contexts" / versions()[1].digest)
+    with Opened(chromium, write_report([place], tmp_path / "report.html").as_uri()) as page:
+        card = page.locator(".told-card")
+        assert "The files of v1 are gone, or damaged: this version is shown as it stands." in card.inner_text()
+        assert card.locator(".instructions").inner_text().strip().endswith("Be very brief.")
+        assert card.locator("ins, del, .entry.added").count() == 0
+        assert page.locator("#costs").is_visible()
+        assert page.locator("#left").is_visible()
+        page.locator("#told .against").select_option(label="v2, step 3")
+        assert "Against v2: 1 gone." in card.inner_text()
+        page.locator("#told .shown").select_option(label="v1, step 1")
+        assert "The files of this version are gone" in card.inner_text()
 
 
 def test_replies_without_a_tokenizer_are_read_as_text(chromium: Any, tmp_path: Path) -> None:

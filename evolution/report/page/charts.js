@@ -41,14 +41,12 @@
     return place;
   }
 
-  function table(head, rows) {
-    return el(
-      "details",
-      { class: "screen-only numbers" },
-      el("summary", {}, "numbers"),
-      el(
-        "div",
-        { class: "wide", tabindex: 0, role: "region", "aria-label": "numbers" },
+  // The numbers of a chart, folded. A page has dozens of charts: the cells are made when somebody opens them.
+  function table(title, head, rows) {
+    const place = el("div", { class: "wide", tabindex: 0, role: "region", "aria-label": `numbers of ${title}` });
+    const fill = () =>
+      place.firstChild ||
+      place.append(
         el(
           "table",
           {},
@@ -58,7 +56,7 @@
             el(
               "tr",
               {},
-              head.map(h => el("th", { scope: "col" }, h)),
+              head.map((h, i) => el("th", { scope: "col", class: i ? "" : "left" }, h)),
             ),
           ),
           el(
@@ -73,7 +71,12 @@
             ),
           ),
         ),
-      ),
+      );
+    return el(
+      "details",
+      { class: "screen-only numbers", ontoggle: fill },
+      el("summary", {}, "numbers", el("span", { class: "visually-hidden" }, ` of ${title}`)),
+      place,
     );
   }
   P.table = (head, rows, label) =>
@@ -304,20 +307,19 @@
       legend(series),
       responsive(draw),
       readout,
-      !spec.small &&
-        table(
-          [unit, ...series.map(s => s.name)],
-          shown.map(step => [
-            String(Math.round(step)),
-            ...series.map(s => {
-              const i = s.steps.indexOf(step);
-              return i < 0 || !known(s.value[i])
-                ? ""
-                : format(s.value[i]) +
-                    (s.low && known(s.low[i]) ? ` (${format(s.low[i])} to ${format(s.high[i])})` : "");
-            }),
-          ]),
-        ),
+      table(
+        title,
+        [unit, ...series.map(s => s.name)],
+        shown.map(step => [
+          String(Math.round(step)),
+          ...series.map(s => {
+            const i = s.steps.indexOf(step);
+            return i < 0 || !known(s.value[i])
+              ? ""
+              : format(s.value[i]) + (s.low && known(s.low[i]) ? ` (${format(s.low[i])} to ${format(s.high[i])})` : "");
+          }),
+        ]),
+      ),
     );
   };
 

@@ -14,7 +14,17 @@ const Detail = (() => {
     );
   };
 
-  function show(detail, state, choose, compare) {
+  // Where the episode that is read stands in the list, which grows while it is read.
+  function place(detail, state) {
+    const last = state.found.length - 1;
+    detail.querySelector(".detail-nav .small").textContent = `${say.count(state.at + 1)} of ${say.count(last + 1)}`;
+    detail.querySelector("[aria-label='episode before']").disabled = state.at === 0;
+    detail.querySelector("[aria-label='next episode']").disabled = state.at === last;
+  }
+
+  // Beside it the episode of a key, nothing where that is empty, and without one its own other side. Numbers of episodes
+  // are never kept: while a run goes on they become those of others.
+  function show(detail, state, choose, beside) {
     const i = state.found[state.at];
     if (i === undefined) {
       detail.replaceChildren(
@@ -26,29 +36,29 @@ const Detail = (() => {
       );
       return;
     }
-    state.compare = compare ?? all.other[i];
-    const others = Episodes.siblings(i);
-    if (!others.includes(state.compare)) state.compare = -1;
+    const others = Episodes.siblings(i),
+      compare = others.find(j => (beside === undefined ? j === all.other[i] : Episodes.key(j) === beside));
+    state.beside = compare === undefined ? "" : Episodes.key(compare);
     const sides =
-      state.compare < 0
+      compare === undefined
         ? [i]
-        : [i, state.compare].sort((a, b) => all.run[a] - all.run[b] || all.step[a] - all.step[b] || a - b);
+        : [i, compare].sort((a, b) => all.run[a] - all.run[b] || all.step[a] - all.step[b] || a - b);
     const label = j =>
       `${P.verdict(names.status[all.status[j]]).glyph} ${all.held[j] ? "held-out" : "training"}, ` +
       (Episodes.way(j) ? `${Episodes.way(j)}, ` : "") +
       `step ${all.step[j]}, attempt ${all.attempt[j]}, reward ${say.figure(all.reward[j])}` +
       (all.run[j] !== all.run[i] ? `, ${P.data("runs")[all.run[j]]}` : "");
-    const beside = el(
+    const choice = el(
       "select",
       {
         "aria-label": "compare with another episode of the same task",
         onchange: event => {
-          show(detail, state, choose, event.target.value === "" ? -1 : +event.target.value);
+          show(detail, state, choose, event.target.value);
           detail.querySelector(".beside select").focus();
         },
       },
       el("option", { value: "" }, "nothing"),
-      others.slice(0, 400).map(j => el("option", { value: j, selected: j === state.compare }, label(j))),
+      others.slice(0, 400).map(j => el("option", { value: Episodes.key(j), selected: j === compare }, label(j))),
     );
     const toggle = (name, value, words) =>
       el(
@@ -59,7 +69,7 @@ const Detail = (() => {
           "data-set": `${name}-${value}`,
           onclick: () => {
             state[name] = value;
-            show(detail, state, choose, state.compare);
+            show(detail, state, choose, state.beside);
             detail.querySelector(`[data-set="${name}-${value}"]`).focus();
           },
         },
@@ -77,7 +87,6 @@ const Detail = (() => {
             "button",
             {
               type: "button",
-              disabled: state.at === 0,
               "aria-label": "episode before",
               onclick: () => {
                 choose(state.at - 1);
@@ -86,12 +95,11 @@ const Detail = (() => {
             },
             "↑",
           ),
-          el("span", { class: "small dim" }, `${say.count(state.at + 1)} of ${say.count(state.found.length)}`),
+          el("span", { class: "small dim" }),
           el(
             "button",
             {
               type: "button",
-              disabled: state.at === state.found.length - 1,
               "aria-label": "next episode",
               onclick: () => {
                 choose(state.at + 1);
@@ -129,7 +137,7 @@ const Detail = (() => {
           ),
         ),
         others.length
-          ? el("label", { class: "tool beside" }, el("span", { class: "small dim" }, "compare with"), beside)
+          ? el("label", { class: "tool beside" }, el("span", { class: "small dim" }, "compare with"), choice)
           : null,
       ),
       Dialogue.legend(state.colour, sides),
@@ -139,6 +147,7 @@ const Detail = (() => {
         sides.map(j => Dialogue.side(j, state, sides.length > 1 ? heading(j, sides) : null)),
       ),
     );
+    place(detail, state);
   }
   function heading(j, sides) {
     const run = all.run[sides[0]] !== all.run[sides[1]] ? `${P.data("runs")[all.run[j]]}, ` : "";
@@ -147,5 +156,5 @@ const Detail = (() => {
       all.step[sides[0]] === all.step[sides[1]] ? `attempt ${all.attempt[j]}` : j === sides[0] ? "before" : "after";
     return `${run}${word}, step ${all.step[j]}`;
   }
-  return { show, badge };
+  return { show, place, badge };
 })();

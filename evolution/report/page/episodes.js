@@ -118,8 +118,9 @@ const Episodes = (() => {
     }
   }
 
+  const unit = i => P.data(`r${all.run[i]}-c${all.block[i]}`)[all.unit[i]];
   function said(i) {
-    const [strings, pieces, contexts, episodes] = P.data(`r${all.run[i]}-c${all.block[i]}`)[all.unit[i]];
+    const [strings, pieces, contexts, episodes] = unit(i);
     const [row, detail, turns] = episodes[all.at[i]],
       text = n => (n < 0 ? null : strings[n]);
     return {
@@ -207,7 +208,7 @@ const Episodes = (() => {
     return found;
   }
   // What names an episode for good, whatever else the page holds.
-  const key = i => `${all.run[i]}/${all.held[i]}/${names.shard[all.shard[i]]}/${said(i).row}`;
+  const key = i => `${all.run[i]}/${all.held[i]}/${names.shard[all.shard[i]]}/${unit(i)[3][all.at[i]][0]}`;
 
   return { all, names, load, way, waysKnown, said, text, filter, siblings, key, KINDS };
 })();

@@ -14,12 +14,13 @@
       ({ epoch, revision } = news);
       word.textContent = news.problem ? `waiting: ${news.problem}` : "live";
       word.classList.remove("lost");
-      if (news.whole)
-        for (const name of P.names())
-          if (name.startsWith("r") && name !== "runs" && !(name in news.sections)) P.drop(name);
-      for (const name of news.gone) P.drop(name);
+      // Told everything anew, the page forgets what is told no more.
+      const gone = news.whole
+        ? P.names().filter(name => name.startsWith("r") && name !== "runs" && !(name in news.sections))
+        : news.gone;
+      for (const name of gone) P.drop(name);
       for (const [name, value] of Object.entries(news.sections)) P.put(name, value);
-      const changed = [...Object.keys(news.sections), ...news.gone];
+      const changed = [...Object.keys(news.sections), ...gone];
       if (changed.length) document.dispatchEvent(new CustomEvent("changed", { detail: changed }));
     } catch {
       word.textContent = "nobody answers; what is shown is the last that was known";

@@ -52,6 +52,15 @@ const Overview = (() => {
     ];
   }
 
+  // Wall-clock of a run, birth not counted. Until it has ended the run itself knows that of its last checkpoint alone, and
+  // what its steps and evaluations took is known till now.
+  function evolving(run) {
+    const { seconds, status } = run.get("about"),
+      phases = run.get("costs").phases,
+      counted = Object.entries(phases).reduce((sum, [phase, s]) => sum + (phase === "birth" ? 0 : s), 0);
+    return status === "finished" && known(seconds) ? seconds : Math.max(seconds ?? 0, counted);
+  }
+
   function tiles(run) {
     const curve = main(run),
       e = ends(curve),
@@ -103,9 +112,7 @@ const Overview = (() => {
       ),
     );
     made.push(tile("tokens sampled", say.count(costs.tokens), "in training"));
-    const seconds =
-      about.seconds ?? Object.entries(costs.phases).reduce((sum, [k, s]) => sum + (k === "birth" ? 0 : s), 0);
-    made.push(tile("time", say.seconds(seconds), "evolving, birth not counted"));
+    made.push(tile("time", say.seconds(evolving(run)), "evolving, birth not counted"));
     return el("div", { class: "tiles" }, made);
   }
 
@@ -200,7 +207,7 @@ const Overview = (() => {
       ),
       row(
         "time evolving",
-        all.map((run, i) => say.seconds(abouts[i].seconds ?? NaN)),
+        all.map(run => say.seconds(evolving(run))),
       ),
       row(
         "commit",

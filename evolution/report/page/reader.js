@@ -5,7 +5,7 @@ const Reader = (() => {
     { all, names } = Episodes,
     ROW = 58,
     AROUND = 6;
-  const state = { found: [], at: 0, colour: "logprob", specials: true, context: false, compare: -1, shown: null };
+  const state = { found: [], at: 0, colour: "logprob", specials: true, context: false, beside: "", key: null };
   let list,
     canvas,
     detail,
@@ -170,11 +170,13 @@ const Reader = (() => {
     idle();
   }
 
-  // Takes up episodes that are new in the page; what is being read stays open.
+  // Takes up episodes that are new in the page; what is being read stays open. The data has changed already, and every
+  // number of an episode may be that of another: nothing is known of before but keys.
   function reload(runs) {
-    const open = state.found.length ? Episodes.key(state.found[state.at]) : null;
-    state.compare = undefined; // Its number may be that of another episode now.
+    const top = list.scrollTop - ROW * state.at,
+      within = detail.contains(document.activeElement);
     Episodes.load(runs);
+    state.found = [];
     options(fields.status, ["", ...names.status], name =>
       name ? `${P.verdict(name).glyph} ${Overview.nice(name)}` : "any",
     );
@@ -183,7 +185,10 @@ const Reader = (() => {
     document
       .getElementById("task-names")
       .replaceChildren(...names.task.slice(0, 1000).map(value => el("option", { value })));
-    apply(open);
+    apply(true);
+    // What was in sight stays there, whatever came before it.
+    list.scrollTop = top + ROW * state.at;
+    if (within && !detail.contains(document.activeElement)) detail.focus({ preventScroll: true });
   }
   function options(into, values, words) {
     const kept = into.value;
@@ -193,7 +198,7 @@ const Reader = (() => {
   }
 
   const bound = (input, none) => (input.value === "" ? none : +input.value);
-  function apply(open) {
+  function apply(reloaded = false) {
     const f = Object.fromEntries(
       ["text", "run", "split", "status", "transition", "way", "env", "task", "learned", "sort"].map(name => [
         name,
@@ -208,11 +213,12 @@ const Reader = (() => {
     });
     const before = state.found[state.at];
     state.found = Episodes.filter(f);
-    let at =
-      typeof open === "string" ? state.found.findIndex(i => Episodes.key(i) === open) : state.found.indexOf(before);
+    const at = reloaded ? state.found.findIndex(i => Episodes.key(i) === state.key) : state.found.indexOf(before);
     count.textContent = `${say.count(state.found.length)} of ${say.count(all.count)} episodes in this page`;
     canvas.style.height = `${state.found.length * ROW}px`;
-    choose(Math.max(0, at), { still: typeof open === "string" && at >= 0 });
+    // What left the page gives way to what stands where it stood.
+    if (reloaded) choose(at < 0 ? state.at : at, { still: true });
+    else choose(Math.max(0, at));
   }
 
   function choose(at, { still = false, top: atTop = false } = {}) {
@@ -224,9 +230,11 @@ const Reader = (() => {
     }
     paint();
     // What is read already stays as it is: somebody may be reading.
-    const chosen = state.found[state.at];
-    if (!still && chosen !== state.shown) Detail.show(detail, state, choose);
-    state.shown = chosen;
+    const chosen = state.found[state.at],
+      key = chosen === undefined ? null : Episodes.key(chosen);
+    if (key === null || key !== state.key) Detail.show(detail, state, choose);
+    else Detail.place(detail, state);
+    state.key = key;
   }
 
   function paint() {

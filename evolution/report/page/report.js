@@ -101,8 +101,11 @@
     const drawn = [section.draw()].flat(Infinity).filter(Boolean);
     held.replaceChildren(...drawn);
     for (const summary of held.querySelectorAll("summary")) {
-      if (open.has(summary.textContent)) summary.parentElement.open = true;
-      else if (closed.has(summary.textContent)) summary.parentElement.open = false;
+      if (open.has(summary.textContent)) {
+        summary.parentElement.open = true;
+        // What is made at opening is made now, or the page below would jump.
+        summary.parentElement.dispatchEvent(new Event("toggle"));
+      } else if (closed.has(summary.textContent)) summary.parentElement.open = false;
     }
     place.hidden = !drawn.length;
     const link = document.querySelector(`nav a[href="#${section.id}"]`);
@@ -177,9 +180,9 @@
     const changed = event.detail,
       touched = name => changed.some(c => c.endsWith(`-${name}`));
     all = Overview.runs();
+    if (changed.some(c => /-[ic]\d+$/.test(c))) Reader.reload(all);
     head();
     SECTIONS.filter(s => s.draw && s.needs.some(touched)).forEach(redraw);
-    if (changed.some(c => /-[ic]\d+$/.test(c))) Reader.reload(all);
   });
   begin();
 })();

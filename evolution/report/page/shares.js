@@ -116,6 +116,7 @@
       responsive(draw),
       readout,
       table(
+        spec.title,
         ["step", ...spec.parts.map(p => p.name)],
         spec.steps.map((s, i) => [String(s), ...spec.parts.map(p => say.count(p.counts[i]))]),
       ),

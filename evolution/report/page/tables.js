@@ -127,7 +127,7 @@ const Tables = (() => {
                 (p.sides.some(s => s.low.some(known)) ? "; bands are 95 % intervals." : "."),
               unit: "tenth",
               series: p.sides.map((s, i) => ({
-                name: i || p.sides.length === 1 ? `after (step ${s.step})` : `before (step ${s.step})`,
+                name: p.sides.length === 1 ? `at step ${s.step}` : `${i ? "after" : "before"} (step ${s.step})`,
                 steps: s.tenths.map((_, t) => t + 1),
                 value: s.tenths,
                 low: s.low.some(known) ? s.low : undefined,
@@ -147,8 +147,13 @@ const Tables = (() => {
     return { "--strength": (0.75 * strength).toFixed(3) };
   }
   function transfer(run) {
-    const t = run.get("transfer");
+    const t = run.get("transfer"),
+      objective = run.get("about").objective;
     if (!t) return null;
+    // Several measures of one environment are no other places: only those that the objective names are.
+    const places = objective ? new Set([...objective.ladder, ...objective.watched]) : new Set(t.envs),
+      columns = t.envs.map((env, c) => ({ env, c })).filter(({ env }) => places.has(env));
+    if (columns.length < 2) return null;
     const rows = ["before", ...t.stages.map((s, i) => `after learning ${s}`)];
     return [
       el("h3", {}, "What learning in one place did to others"),
@@ -159,19 +164,19 @@ const Tables = (() => {
           (known(t.backward) ? ` What later stages added to earlier ones, on average: ${say.points(t.backward)}.` : ""),
       ),
       P.table(
-        ["", ...t.envs],
+        ["", ...columns.map(({ env }) => env)],
         [
           ...rows.map((label, r) =>
             el(
               "tr",
               {},
               el("th", { scope: "row" }, label),
-              t.accuracy[r].map((a, c) =>
+              columns.map(({ c }) =>
                 el(
                   "td",
-                  { class: "heat", style: heat(a, 0, 1) },
-                  say.share(a),
-                  r > 0 && el("small", {}, say.points(a - t.accuracy[r - 1][c])),
+                  { class: "heat", style: heat(t.accuracy[r][c], 0, 1) },
+                  say.share(t.accuracy[r][c]),
+                  r > 0 && el("small", {}, say.points(t.accuracy[r][c] - t.accuracy[r - 1][c])),
                 ),
               ),
             ),
@@ -180,7 +185,9 @@ const Tables = (() => {
             "tr",
             {},
             el("th", { scope: "row" }, "forgotten"),
-            t.envs.map(e => el("td", {}, t.forgotten[e] > 0 ? say.points(-t.forgotten[e]) : "nothing")),
+            columns.map(({ env }) =>
+              el("td", {}, t.forgotten[env] > 0 ? say.points(-t.forgotten[env]) : "nothing"),
+            ),
           ),
         ],
         "transfer and forgetting",
@@ -264,11 +271,14 @@ const Tables = (() => {
       last = history.at(-1);
     const rows = (last?.scores || []).filter(s => Object.keys(s.pass_at_k || {}).length);
     if (!rows.length) return null;
-    const before = env => history[0].scores.find(s => s.env === env)?.pass_at_k || {};
+    // What was measured once has no before.
+    const several = history.length > 1,
+      before = env => history[0].scores.find(s => s.env === env)?.pass_at_k || {};
+    const cell = e => el("td", {}, e ? [say.share(e.value), el("small", {}, say.interval(e.low, e.high))] : "–");
     return [
       el("h3", {}, "pass@k"),
       P.table(
-        ["", "k", "before", "after"],
+        ["", "k", ...(several ? ["before", "after"] : [`at step ${last.step}`])],
         rows.flatMap(s =>
           Object.entries(s.pass_at_k).map(([k, e]) =>
             el(
@@ -276,17 +286,8 @@ const Tables = (() => {
               {},
               el("th", { scope: "row" }, s.env),
               el("td", {}, k),
-              el(
-                "td",
-                {},
-                before(s.env)[k]
-                  ? [
-                      say.share(before(s.env)[k].value),
-                      el("small", {}, say.interval(before(s.env)[k].low, before(s.env)[k].high)),
-                    ]
-                  : "–",
-              ),
-              el("td", {}, say.share(e.value), el("small", {}, say.interval(e.low, e.high))),
+              several && cell(before(s.env)[k]),
+              cell(e),
             ),
           ),
         ),

@@ -106,9 +106,11 @@ const Told = (() => {
     return [el("h4", {}, `${title} (${say.count(found.filter(e => e.fate !== "gone").length)})`), place, more];
   }
 
-  function body(contexts, version, against, only, name) {
+  function body(contexts, version, beside, only, name) {
     if (!version.entries)
       return [el("p", { class: "dim" }, "The files of this version are gone, or damaged; its lineage is told above.")];
+    // What cannot be read cannot be compared with.
+    const against = beside?.entries ? beside : null;
     const found = compared(contexts, version, against),
       fates = ["added", "gone", "changed"].map(fate => [fate, found.filter(e => e.fate === fate).length]);
     const texts = [against ? contexts.texts[against.instructions] : "", contexts.texts[version.instructions]];
@@ -118,6 +120,9 @@ const Told = (() => {
     const shown = only && against ? found.filter(e => e.fate !== "same") : found;
     const r = version.recall;
     return [
+      beside &&
+        !against &&
+        el("p", { class: "dim" }, `The files of ${name(beside.digest)} are gone, or damaged: this version is shown as it stands.`),
       against && el("p", { class: "changed-line" }, `Against ${name(against.digest)}: ${summary.join(", ") || "nothing changed"}.`),
       texts[1] || texts[0]
         ? [el("h4", {}, "Instructions"), el("pre", { class: "instructions" }, drawn(instructed))]
