@@ -80,7 +80,7 @@ class Result:
     def _transfer(self) -> dict[str, object] | None:
         """Return what learning did to each of several environments; None where one was measured, or not always."""
         measured = {frozenset(score.env for score in evaluation.scores) for evaluation in self.history}
-        if len(measured) > 1 or len(self.history) < 2 or len(self.before.scores) < 2:
+        if len(measured) > 1 or len(self.history) < 2 or len({score.env for score in self.before.scores}) < 2:
             return None
         return transfer(self.history).as_json()
 

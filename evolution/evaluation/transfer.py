@@ -70,7 +70,7 @@ def transfer(history: Sequence[Evaluation]) -> Transfer:
     """
     if len(history) < 2:
         raise ShapeError(f"A matrix of transfer needs evaluations before and after, got {len(history)}.")
-    envs = tuple(score.env for score in history[0].scores)
+    envs = tuple(dict.fromkeys(score.env for score in history[0].scores))  # of one there may be several measures
     rows, stages = [history[0]], list[str]()
     for evaluation in history[1:]:
         learned = evaluation.scores[0].env

@@ -110,7 +110,8 @@ const Costs = (() => {
         "li",
         {},
         `${whose} holds ${say.count(training.kept)} of ${say.count(training.episodes)} training episodes: `,
-        `${nth(training.every)} group of attempts of the whole run, in order, each group whole. `,
+        `${nth(training.every)} group of attempts of the whole run, in order, each group whole`,
+        training.cut ? `, but for ${say.count(training.cut)} too large, which begin as they began. ` : ". ",
         held && `Of the first and the last of ${say.count(evaluations)} evaluations it holds held-out episodes, `,
         held && `${held}: ${nth(sides[0].every)} task of those that accuracy is measured on.`,
       );

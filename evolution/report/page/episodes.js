@@ -6,7 +6,8 @@ const Episodes = (() => {
   const names = { status: [], task: [], env: [], group: [], shard: [] };
   const place = { status: new Map(), task: new Map(), env: new Map(), group: new Map(), shard: new Map() };
   let texts = [],
-    ways = [];
+    ways = [],
+    compared = []; // by run, the environments of which before and after are compared task by task
 
   const intern = (kind, text) => {
     let at = place[kind].get(text);
@@ -26,6 +27,7 @@ const Episodes = (() => {
     }
     const blocks = [];
     ways = runs.map(run => run.get("arms"));
+    compared = runs.map(run => new Set(run.get("transitions").map(t => t.env)));
     for (const run of runs)
       for (let b = 0; ; b++) {
         const block = run.get(`i${b}`);
@@ -112,6 +114,7 @@ const Episodes = (() => {
       }
       all.other[i] = first;
       all.other[first] = i;
+      if (!compared[all.run[i]].has(names.env[all.env[i]])) continue;
       if (spoilt.has(all.status[i]) || spoilt.has(all.status[first])) continue;
       const [a, b] = all.step[first] <= all.step[i] ? [first, i] : [i, first];
       all.kind[a] = all.kind[b] = 1 + (all.status[a] === right ? 0 : 2) + (all.status[b] === right ? 0 : 1);

@@ -9,12 +9,19 @@ const Tables = (() => {
     ["wrong_right", "wrong", "right"],
     ["wrong_wrong", "wrong", "wrong"],
   ];
+  const attempts = t => (t.pairs > t.tasks ? `attempts at ${say.count(t.tasks)} tasks` : "tasks");
   function transitions(run) {
     const found = run.get("transitions");
+    const sides = run.get("excerpt").held_out;
     if (!found.length)
-      return el("p", { class: "dim" }, "Before and after can be compared once there are two evaluations.");
-    const sides = run.get("excerpt").held_out,
-      ways = run.get("arms").names;
+      return el(
+        "p",
+        { class: "dim" },
+        sides.length < 2
+          ? "Before and after can be compared once there are two evaluations."
+          : "What was measured is no single answer that is right or wrong, such as games: the curves show it.",
+      );
+    const ways = run.get("arms").names;
     const who = (step, way) => (ways.length ? `${way} at step ${step}` : `at step ${step}`);
     return [
       el(
@@ -40,7 +47,7 @@ const Tables = (() => {
                   type: "button",
                   "data-transition": key,
                   "data-env": t.env,
-                  "aria-label": `${from} before, ${to} after: ${t[key]} of ${t.pairs} tasks. Read them.`,
+                  "aria-label": `${from} before, ${to} after: ${t[key]} of ${t.pairs} ${attempts(t)}. Read them.`,
                   onclick: () =>
                     document.dispatchEvent(
                       new CustomEvent("read", { detail: { transition: key, env: t.env, run: run.number } }),
@@ -82,7 +89,7 @@ const Tables = (() => {
               { class: "small" },
               el("span", { class: "word " + way }, word),
               ` ${Overview.change(t.change)}`,
-              el("span", { class: "dim" }, ` · ${say.count(t.pairs)} tasks, 95 % over tasks`),
+              el("span", { class: "dim" }, ` · ${say.count(t.pairs)} ${attempts(t)}, 95 % over tasks`),
             ),
           );
         }),
