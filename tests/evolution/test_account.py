@@ -167,6 +167,7 @@ def test_a_run_is_told_with_every_episode_it_has_room_for(tmp_path: Path) -> Non
     sections = Account(told_run(tmp_path / "run", turns=2)).sections()
     about, excerpt = read(sections, "about"), read(sections, "excerpt")
     assert (about["recipe"], about["status"], about["step"], about["seed"]) == ("grpo", "stopped", 6, 0)
+    assert about["command"] == ["palaestra", "evolve", "grpo"], "not the one that these tests were begun with"
     assert [phase["name"] for phase in about["phases"]] == ["acquire", "refine", "update", "evaluate"]
     assert about["phases"][0]["says"].startswith("Plays 2 tasks a step, 4 attempts each")
     assert excerpt["training"] == {"episodes": 48, "kept": 48, "every": 1, "cut": 0}

@@ -206,7 +206,8 @@ def _about(
 ) -> dict[str, Any]:
     config, parts = run.config, run.config.get("parts", {})
     done = max((int(row["step"]) for row in rows if row["phase"] == "train"), default=0)
-    command, worker = run.about.get("command") or config.get("command") or [], run.worker
+    # Of a run that another command began, such as a miniature's, the one that makes it by itself.
+    command, worker = config.get("command") or run.about.get("command") or [], run.worker
     status = "finished" if run.finished else "at work" if worker is not None else "stopped"
     told = ("policy", "seed", "settings", "staleness", "engine", "executor", "auditor", "objective", "task_sets")
     return {
