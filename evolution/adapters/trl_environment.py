@@ -1,6 +1,7 @@
 """Our environments as the `environment_factory` of TRL's `GRPOTrainer`: the model speaks to a world by a tool."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -32,6 +33,7 @@ class TrlEnvironment:
         self._paid = 0.0
         self._over = True
         self._verdict: Verdict | None = None
+        self._broken = False
 
     def reset(self, task: str | None = None, **row: Any) -> str:
         """Begin an episode; `task` is the column of that name, without which the seed draws one."""
@@ -40,6 +42,10 @@ class TrlEnvironment:
         seed = derive_seed(self._seed, "episode", self._resets)
         self._resets += 1
         try:
+            if self._broken:  # what failed may be in any state: the next episode has a world of its own
+                self._env, broken, self._broken = self._env.clone(), self._env, False
+                with suppress(Exception):
+                    broken.close()
             observation, _ = self._env.reset(seed=seed, options=None if task is None else {"task": task})
         except UsageError:  # there is no such task: the data set is another world's
             raise
@@ -74,7 +80,7 @@ class TrlEnvironment:
         return self._paid
 
     def _failed(self, error: Exception) -> str:
-        self._over = True
+        self._over = self._broken = True
         self._verdict = Verdict(0.0, Status.INFRASTRUCTURE, f"{type(error).__name__}: {error}")
         return "The world failed."
 

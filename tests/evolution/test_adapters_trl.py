@@ -242,9 +242,14 @@ def test_a_failure_is_never_a_reward_of_trls():
         world.reset()
         assert world.act(word) == ("" if word == "break" else "The world failed.")
         assert world.get_reward() is None
+    failed = world._env
     world.reset()
+    assert world._env is not failed, "what raised may be in any state"
     world.act("right")
     assert world.get_reward() == 1.0
+    kept = world._env
+    world.reset()
+    assert world._env is kept
 
     class Closed(FailingWorld):
         def begin(self, task):
